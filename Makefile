@@ -1,0 +1,64 @@
+# The one list of what a person can do here; `make` alone prints it.
+
+NAME ?= default
+PORT ?= 8443
+CONTEXT ?=
+PYTHON ?= python3
+KUBECONFIG ?= $(HOME)/.kube/config
+
+VENV := $(CURDIR)/.venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+# The engine's language host runs the first python on PATH: the venv's own.
+tools = PATH="$(VENV)/bin:$$($(PY) -m local tools $(1)):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status test check preview fmt render-readme
+
+help: ## Print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  NAME=$(NAME)   the embedded cluster to work on; several can run side by side"
+	@echo "  PORT=$(PORT)      port of 127.0.0.1 at which make up serves"
+	@echo "  CONTEXT=         a kube context to use instead of the embedded cluster"
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=<another>")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: install the package python3-venv first"; exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+up: $(INSTALLED) ## Start a cluster and put a speaking service onto it
+ifeq ($(CONTEXT),)
+	@$(PY) -m local up --name $(NAME) --port $(PORT)
+	@$(call tools,) $(PY) -m ops up --name $(NAME) --port $(PORT) --kubeconfig "$$($(PY) -m local kubeconfig --name $(NAME))"
+else
+	@$(call tools,--group pulumi) $(PY) -m ops up --name "$(CONTEXT)" --context "$(CONTEXT)" --port 443 --kubeconfig "$(KUBECONFIG)"
+endif
+
+down: $(INSTALLED) ## Take the cluster down and leave nothing behind
+	@$(PY) -m local down --name $(NAME)
+	@$(PY) -m ops forget --name $(NAME)
+
+status: $(INSTALLED) ## Show what runs, where, and whether it is well
+	@$(PY) -m local status --name $(NAME)
+
+preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=prod
+	@test -n "$(STACK)" || { echo "error: name a stack: make preview STACK=prod"; exit 1; }
+	@$(PY) -m local upstream
+	@$(call tools,--group pulumi) $(PY) -m ops preview $(STACK)
+
+check: $(INSTALLED) ## Format, lint, types and unit tests
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy .
+	@$(PY) -m pytest tests/unit -q -n 2
+
+test: check ## Everything: checks, the real engine, a real cluster of its own
+	@$(PY) -m local up --name test --port 0
+	@$(call tools,) $(PY) -m pytest tests/engine tests/cluster -q
+
+fmt: $(INSTALLED) ## Format the code and write the README's settings table anew
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+	@$(PY) -m ops settings-table

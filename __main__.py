@@ -1,0 +1,44 @@
+"""A text-to-speech service and the platform under it: settings, platform, service, outputs."""
+
+import pulumi
+
+from components.cert_manager import CertManager
+from components.cluster import connect
+from components.contour import Contour
+from components.issuer import ClusterIssuer, ClusterIssuerArgs
+from components.tts.service import TtsService
+from stacks import arguments, config
+
+stack = config.current()
+provider = connect("cluster", arguments.cluster(config.cluster(stack)))
+
+contour = Contour("contour", arguments.contour(stack), pulumi.ResourceOptions(providers=[provider]))
+cert_manager = CertManager(
+    "cert-manager", arguments.cert_manager(stack), pulumi.ResourceOptions(providers=[provider])
+)
+
+# Instances come after the controllers of their kinds, and so go before them: with its controller gone, nobody takes
+# the finalizers off an instance, and a destroy hangs.
+issuer = ClusterIssuer(
+    "issuer",
+    ClusterIssuerArgs(issuer=arguments.issuer(stack), cert_manager_namespace=cert_manager.namespace),
+    pulumi.ResourceOptions(providers=[provider], depends_on=[cert_manager]),
+)
+service = TtsService(
+    "tts",
+    arguments.tts_service(stack, issuer.issuer_name),
+    pulumi.ResourceOptions(providers=[provider], depends_on=[contour, issuer]),
+)
+
+pulumi.export("url", f"https://{stack.authority}/")
+pulumi.export("speech_url", f"https://{stack.authority}{stack.engine.speech_path}")
+pulumi.export(
+    "websocket_url", next((f"wss://{stack.authority}{path}" for path in stack.engine.stream_paths), None)
+)
+pulumi.export("namespace", service.namespace)
+pulumi.export("deployment", service.deployment)
+pulumi.export("outputs_claim", service.outputs_claim)
+pulumi.export("ca_secret", issuer.ca_secret)
+pulumi.export("engine", stack.engine.name)
+pulumi.export("image", stack.settings.image)
+pulumi.export("gpu_memory_gib", stack.engine.gpu_memory_gib)

@@ -1,0 +1,144 @@
+"""Contour and its Envoys, installed from the release manifest.
+
+Refuses to guess: each change that is made to the manifest names one object, and an upstream in which that object is
+gone fails the preview. The certgen Job is kept on purpose: it makes the certificates that Contour and Envoy know
+each other by. Its name carries the version, so an update runs a new one, and it has no TTL, so that a refresh finds it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import yaml
+
+from components.edge import ENVOY_NAMESPACE, Exposure
+from components.envoy import envoy_changes
+from components.hardening import harden
+from components.nodes import EDGE_NODE_SELECTOR
+from components.upstream.images import use_registry
+from components.upstream.install import install
+from components.upstream.objects import (
+    WORKLOADS,
+    Change,
+    KubernetesObject,
+    container,
+    parse_manifest,
+    pod_spec,
+    transform,
+)
+from components.upstream.pin import Upstream
+from components.upstream.source import UpstreamStore
+
+_CONTOUR_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+_CERTGEN_RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+
+_CERTGEN_LIFETIME_DAYS = 3650
+"""Upstream's default is 365: an edge that nobody updates for a year would lose its configuration overnight."""
+
+# https://projectcontour.io/docs/1.33/configuration/#timeout-configuration
+_TIMEOUTS = {
+    # A synthesis streams for as long as its text is long; what ends it is silence, not length.
+    "request-timeout": "infinity",
+    # Silence on a stream. The route sets its own, this is for routes that do not.
+    "stream-idle-timeout": "5m",
+    # Keep-alive connections between requests. Longer than the 60 s that cloud load balancers keep theirs, so that
+    # Envoy is never the one that closes a connection under a request on its way.
+    "connection-idle-timeout": "75s",
+    "connect-timeout": "2s",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContourArgs:
+    """What an environment decides about its edge."""
+
+    upstream: Upstream
+    store: UpstreamStore
+    exposure: Exposure
+    replicas: int
+    """Of Contour. Envoy runs on every edge node."""
+
+    image_registry: str | None = None
+    """A mirror of the images' registries."""
+
+
+class Contour(pulumi.ComponentResource):
+    """Contour, Envoy, their CRDs, and a PodDisruptionBudget."""
+
+    namespace: pulumi.Output[str]
+    """Where Contour and Envoy run."""
+
+    def __init__(self, name: str, args: ContourArgs, opts: pulumi.ResourceOptions | None = None):
+        super().__init__("tts-platform:contour:Contour", name, None, opts)
+
+        objects = transform(
+            parse_manifest(args.store.locate(args.upstream)),
+            [*_controller_changes(args), *_certgen_changes(args.upstream.tag), *envoy_changes(args.exposure)],
+        )
+        _place_on_edge(objects)
+        if args.image_registry:
+            use_registry(objects, args.image_registry)
+        install(name, [*objects, _disruption_budget()], self)
+
+        self.namespace = pulumi.Output.from_input(ENVOY_NAMESPACE)
+        self.register_outputs({"namespace": self.namespace})
+
+
+def _controller_changes(args: ContourArgs) -> list[Change]:
+    configuration: dict[str, Any] = {}
+
+    def configure(config_map: KubernetesObject) -> None:
+        configuration.update(yaml.safe_load(config_map["data"]["contour.yaml"]))
+        _configure(configuration)
+        config_map["data"]["contour.yaml"] = yaml.safe_dump(configuration, sort_keys=True)
+
+    def deploy(deployment: KubernetesObject) -> None:
+        deployment["spec"]["replicas"] = args.replicas
+        # Contour reads its file once, at the start: a new file must be new pods.
+        checksum = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+        deployment["spec"]["template"]["metadata"]["annotations"] = {"tts-platform/configuration": checksum}
+        contour = container(deployment, "contour")
+        contour["resources"] = _CONTOUR_RESOURCES
+        harden(deployment)
+        if args.exposure is Exposure.HOST_NETWORK:
+            # Contour tells Envoy what to listen on, and in the node's network there is no mapping in between.
+            contour["args"] += ["--envoy-service-http-port=80", "--envoy-service-https-port=443"]
+
+    return [
+        Change(kind="ConfigMap", name="contour", apply=configure),
+        Change(kind="Deployment", name="contour", apply=deploy),
+    ]
+
+
+def _configure(configuration: dict[str, Any]) -> None:
+    configuration["accesslog-format"] = "json"
+    configuration["tls"]["minimum-protocol-version"] = "1.2"
+    configuration["timeouts"] = dict(_TIMEOUTS)
+
+
+def _certgen_changes(tag: str) -> list[Change]:
+    def configure(job: KubernetesObject) -> None:
+        certgen = container(job, "contour")
+        certgen["command"].append(f"--certificate-lifetime={_CERTGEN_LIFETIME_DAYS}")
+        certgen["resources"] = _CERTGEN_RESOURCES
+        harden(job)
+
+    return [Change(kind="Job", name=f"contour-certgen-{tag.replace('.', '-')}", apply=configure)]
+
+
+def _place_on_edge(objects: Iterable[KubernetesObject]) -> None:
+    for workload in (item for item in objects if item["kind"] in WORKLOADS):
+        pod_spec(workload)["nodeSelector"] = dict(EDGE_NODE_SELECTOR)
+
+
+def _disruption_budget() -> KubernetesObject:
+    """A drained node takes one Contour at a time; an Envoy without any keeps its last routes, but learns of no pod."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "contour", "namespace": ENVOY_NAMESPACE},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "contour"}}},
+    }

@@ -1,0 +1,78 @@
+"""What each exposure changes in Contour's manifest for Envoy."""
+
+from typing import Any
+
+from components.edge import Exposure
+from components.hardening import harden
+from components.upstream.objects import Change, KubernetesObject, container, pod_spec
+
+_ENVOY_RESOURCES = {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+_SHUTDOWN_MANAGER_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}}
+_INIT_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
+
+_LISTENERS = {"http": 80, "https": 443}
+"""Ports of the node, by the names that the manifest gives Envoy's ports."""
+
+
+def envoy_changes(exposure: Exposure) -> list[Change]:
+    """Changes to the DaemonSet and to the Service in front of it."""
+
+    def run(daemon_set: KubernetesObject) -> None:
+        container(daemon_set, "envoy")["resources"] = _ENVOY_RESOURCES
+        container(daemon_set, "shutdown-manager")["resources"] = _SHUTDOWN_MANAGER_RESOURCES
+        container(daemon_set, "envoy-initconfig")["resources"] = _INIT_RESOURCES
+        harden(daemon_set)
+        match exposure:
+            case Exposure.HOST_NETWORK:
+                _join_node_network(daemon_set)
+            case Exposure.HOST_PORT:
+                pass  # The manifest as it comes: ports 8080 and 8443, reached through the node's 80 and 443.
+            case Exposure.LOAD_BALANCER:
+                _close_host_ports(daemon_set)
+
+    def serve(service: KubernetesObject) -> None:
+        match exposure:
+            case Exposure.LOAD_BALANCER:
+                pass  # The manifest as it comes.
+            case Exposure.HOST_PORT:
+                _make_internal(service)
+            case Exposure.HOST_NETWORK:
+                _make_internal(service)
+                for port in service["spec"]["ports"]:
+                    port["targetPort"] = _LISTENERS[port["name"]]
+
+    return [
+        Change(kind="DaemonSet", name="envoy", apply=run),
+        Change(kind="Service", name="envoy", apply=serve),
+    ]
+
+
+def _join_node_network(daemon_set: KubernetesObject) -> None:
+    spec = pod_spec(daemon_set)
+    spec["hostNetwork"] = True
+    # Envoy finds Contour by a cluster name, which the node's own resolver does not know.
+    spec["dnsPolicy"] = "ClusterFirstWithHostNet"
+    for port in _listener_ports(daemon_set):
+        port["containerPort"] = port["hostPort"] = _LISTENERS[port["name"]]
+    # A port below 1024 in the node's network takes NET_BIND_SERVICE, and Kubernetes hands a capability only to root.
+    # So root, with this one capability and no other. The rest of the pod follows: the three share Envoy's admin
+    # socket and its files, and a root without DAC_OVERRIDE opens only what is its own.
+    spec["securityContext"].update({"runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0})
+    container(daemon_set, "envoy")["securityContext"]["capabilities"]["add"] = ["NET_BIND_SERVICE"]
+
+
+def _close_host_ports(daemon_set: KubernetesObject) -> None:
+    for port in _listener_ports(daemon_set):
+        del port["hostPort"]
+
+
+def _listener_ports(daemon_set: KubernetesObject) -> list[dict[str, Any]]:
+    return [port for port in container(daemon_set, "envoy")["ports"] if port["name"] in _LISTENERS]
+
+
+def _make_internal(service: KubernetesObject) -> None:
+    """Clients come by the nodes' ports. The Service stays, for callers inside the cluster."""
+    service["spec"]["type"] = "ClusterIP"
+    # Both mean something for a load balancer only, and the API refuses the first without one.
+    del service["spec"]["externalTrafficPolicy"]
+    del service["metadata"]["annotations"]

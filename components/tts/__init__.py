@@ -1,0 +1,1 @@
+"""The speech service: everything in its namespace."""

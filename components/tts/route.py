@@ -1,0 +1,107 @@
+"""The way in: a certificate, and the route from Envoy to the speech pods.
+
+Never retries: a synthesis that failed half way has cost a GPU seconds already, and a second one would cost them again
+while the client has long heard the first half.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+_TLS_SECRET = "speech-tls"  # noqa: S105 - a name, not a secret
+
+_IDLE_TIMEOUT = "5m"
+"""Ends a stream on which nothing moves either way. Longer than a synthesis may wait for a GPU and then take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteArgs:
+    """From which name to which Service."""
+
+    namespace: pulumi.Input[str]
+    domain: str
+    issuer_name: pulumi.Input[str]
+    service_name: pulumi.Input[str]
+    service_port: int
+    health_path: str | None
+    stream_paths: Sequence[str]
+    await_certificate: bool
+    """Whether to wait for the certificate. An ACME server signs only once the domain's DNS record points here, which
+    on a first deployment is a step that comes after this one."""
+
+
+class Route(pulumi.ComponentResource):
+    """Certificate and HTTPProxy."""
+
+    def __init__(self, name: str, args: RouteArgs, opts: pulumi.ResourceOptions | None = None):
+        super().__init__("tts-platform:tts:Route", name, None, opts)
+        certificate = self._certificate(name, args)
+        self._proxy(name, args, certificate)
+        self.register_outputs({})
+
+    def _certificate(self, name: str, args: RouteArgs) -> kubernetes.apiextensions.CustomResource:
+        return kubernetes.apiextensions.CustomResource(
+            f"{name}-certificate",
+            api_version="cert-manager.io/v1",
+            kind="Certificate",
+            metadata={
+                "name": "speech",
+                "namespace": args.namespace,
+                "annotations": _wait_for("condition=Ready", args.await_certificate),
+            },
+            spec={
+                "secretName": _TLS_SECRET,
+                "dnsNames": [args.domain],
+                "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+                "issuerRef": {"name": args.issuer_name, "kind": "ClusterIssuer"},
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _proxy(self, name: str, args: RouteArgs, certificate: pulumi.Resource) -> None:
+        # With `tls` set, Contour answers plain HTTP with a 301 to HTTPS by itself.
+        virtual_host = {
+            "fqdn": args.domain,
+            "tls": {"secretName": _TLS_SECRET, "minimumProtocolVersion": "1.2"},
+        }
+        streams = [_route(args, prefix, websockets=True) for prefix in args.stream_paths]
+        kubernetes.apiextensions.CustomResource(
+            f"{name}-proxy",
+            api_version="projectcontour.io/v1",
+            kind="HTTPProxy",
+            metadata={
+                "name": "speech",
+                "namespace": args.namespace,
+                "annotations": _wait_for("jsonpath={.status.currentStatus}=valid", args.await_certificate),
+            },
+            spec={"virtualhost": virtual_host, "routes": [*streams, _route(args, "/", websockets=False)]},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[certificate]),
+        )
+
+
+def _route(args: RouteArgs, prefix: str, *, websockets: bool) -> dict[str, Any]:
+    route: dict[str, Any] = {
+        "conditions": [{"prefix": prefix}],
+        "services": [{"name": args.service_name, "port": args.service_port}],
+        "timeoutPolicy": {"response": "infinity", "idle": _IDLE_TIMEOUT},
+        # A synthesis holds a GPU for seconds: round robin would queue behind one while another pod is idle.
+        "loadBalancerPolicy": {"strategy": "WeightedLeastRequest"},
+    }
+    if websockets:
+        route["enableWebsockets"] = True
+    if args.health_path:
+        route["healthCheckPolicy"] = {
+            "path": args.health_path,
+            "intervalSeconds": 5,
+            "timeoutSeconds": 2,
+            "unhealthyThresholdCount": 3,
+            "healthyThresholdCount": 1,
+        }
+    return route
+
+
+def _wait_for(condition: str, wait: bool) -> dict[str, str]:
+    return {"pulumi.com/waitFor": condition} if wait else {}

@@ -1,0 +1,170 @@
+"""The speech service of one environment, in a namespace of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.edge import Exposure
+from components.tts.container import PORT_NAME
+from components.tts.deployment import LABELS, SpeechDeployment, SpeechDeploymentArgs
+from components.tts.engine import Engine
+from components.tts.namespace import SpeechNamespace, SpeechNamespaceArgs
+from components.tts.network_policy import NetworkPolicies, NetworkPoliciesArgs
+from components.tts.rollout import Rollout
+from components.tts.route import Route, RouteArgs
+from components.tts.settings import inference_settings
+from components.tts.storage import Storage, StorageArgs, Volume
+
+SERVICE_PORT = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class TtsServiceArgs:
+    """Everything that an environment decides about its speech service."""
+
+    namespace: str
+    engine: Engine
+    image: str
+    arguments: tuple[str, ...]
+    settings: Mapping[str, str]
+    """Of the engine, added to its profile's environment."""
+
+    replicas: int
+    gpus: int
+    """Per pod."""
+
+    rollout: Rollout
+    outputs: Volume
+    weights: Volume | None
+    domain: str
+    issuer_name: pulumi.Input[str]
+    acme: bool
+    """Whether the issuer is an ACME server, which looks at the domain from outside before it signs."""
+
+    exposure: Exposure
+    edge_cidrs: tuple[str, ...]
+
+
+class TtsService(pulumi.ComponentResource):
+    """Namespace, claims, policies, settings, pods, Service, certificate and route."""
+
+    namespace: pulumi.Output[str]
+    """Where all of it is."""
+
+    deployment: pulumi.Output[str]
+    """Name of the Deployment."""
+
+    outputs_claim: pulumi.Output[str]
+    """Name of the claim that every utterance is written to."""
+
+    def __init__(self, name: str, args: TtsServiceArgs, opts: pulumi.ResourceOptions | None = None):
+        super().__init__("tts-platform:tts:TtsService", name, None, opts)
+        self._name = name
+        self._args = args
+        home = self._home()
+        self.namespace = home.namespace
+        policies = self._policies()
+        storage = self._storage()
+        service = self._service()
+        # Policies first: no pod of ours ever runs without them.
+        speech = self._speech(home, storage, [policies])
+        self._route(service)
+        self.deployment = speech.deployment
+        self.outputs_claim = storage.outputs_claim
+        self.register_outputs(
+            {
+                "namespace": self.namespace,
+                "deployment": self.deployment,
+                "outputs_claim": self.outputs_claim,
+            }
+        )
+
+    def _home(self) -> SpeechNamespace:
+        return SpeechNamespace(
+            f"{self._name}-home",
+            SpeechNamespaceArgs(name=self._args.namespace, engine=self._args.engine),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _policies(self) -> NetworkPolicies:
+        return NetworkPolicies(
+            f"{self._name}-policies",
+            NetworkPoliciesArgs(
+                namespace=self.namespace,
+                speech_labels=LABELS,
+                speech_port=self._args.engine.port,
+                exposure=self._args.exposure,
+                edge_cidrs=self._args.edge_cidrs,
+                acme_challenges=self._args.acme,
+                egress=self._args.engine.egress,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _storage(self) -> Storage:
+        return Storage(
+            f"{self._name}-storage",
+            StorageArgs(namespace=self.namespace, outputs=self._args.outputs, weights=self._args.weights),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _service(self) -> kubernetes.core.v1.Service:
+        return kubernetes.core.v1.Service(
+            f"{self._name}-service",
+            metadata={
+                "name": "speech",
+                "namespace": self.namespace,
+                # Pulumi would wait for endpoints for ten minutes, and a model may load for longer. The Deployment is
+                # waited for, with a deadline that fits the engine.
+                "annotations": {"pulumi.com/skipAwait": "true"},
+            },
+            spec={
+                "selector": LABELS,
+                "ports": [{"name": "http", "port": SERVICE_PORT, "target_port": PORT_NAME}],
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _speech(
+        self, home: SpeechNamespace, storage: Storage, after: list[pulumi.Resource]
+    ) -> SpeechDeployment:
+        args = self._args
+        settings = {**args.engine.environment, **args.settings}
+        config_map = inference_settings(f"{self._name}-settings", self.namespace, settings, self)
+        return SpeechDeployment(
+            f"{self._name}-speech",
+            SpeechDeploymentArgs(
+                namespace=self.namespace,
+                service_account=home.service_account,
+                engine=args.engine,
+                image=args.image,
+                arguments=args.arguments,
+                replicas=args.replicas,
+                gpus=args.gpus,
+                rollout=args.rollout,
+                settings_name=config_map.metadata["name"],
+                settings=settings,
+                outputs_claim=storage.outputs_claim,
+                weights_claim=storage.weights_claim,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=after),
+        )
+
+    def _route(self, service: kubernetes.core.v1.Service) -> Route:
+        args = self._args
+        return Route(
+            f"{self._name}-route",
+            RouteArgs(
+                namespace=self.namespace,
+                domain=args.domain,
+                issuer_name=args.issuer_name,
+                service_name=service.metadata["name"],
+                service_port=SERVICE_PORT,
+                health_path=args.engine.health_path,
+                stream_paths=args.engine.stream_paths,
+                await_certificate=not args.acme,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,1 @@
+"""Third-party installs: fetched and verified (`source`), shaped (`objects`), registered (`install`)."""

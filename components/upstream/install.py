@@ -1,0 +1,51 @@
+"""Plain objects as resources: one resource each, so that a preview shows every object.
+
+This holds even when the cluster does not exist yet, which neither `helm.v4.Chart` nor `yaml.v2` manages.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import pulumi
+
+from components.upstream.objects import KubernetesObject, name_of
+
+# A resource whose type is only known at run time has no SDK to say which provider it wants.
+PROVIDER_VERSION = version("pulumi-kubernetes")
+
+_PHASES: tuple[frozenset[str], ...] = (
+    frozenset({"Namespace"}),
+    frozenset({"CustomResourceDefinition"}),
+    # Services are not here: Pulumi waits for their endpoints, and so they must not come before their pods.
+    frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ConfigMap"}),
+    # Workloads mount what a Job makes.
+    frozenset({"Job"}),
+    frozenset({"Deployment", "DaemonSet", "Service", "PodDisruptionBudget"}),
+    # An admission webhook that is registered before its pods run refuses everything that it is asked about.
+    frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}),
+)
+
+
+def install(
+    name: str, objects: Sequence[KubernetesObject], parent: pulumi.Resource
+) -> list[pulumi.CustomResource]:
+    """Registers `objects` under `parent`, phase after phase; destroyed in the opposite order."""
+    known = frozenset[str]().union(*_PHASES)
+    strangers = sorted({item["kind"] for item in objects} - known)
+    if strangers:
+        raise ValueError(
+            f"{name}: no phase for {', '.join(strangers)}: say when they may be made, and deleted."
+        )
+    registered: list[pulumi.CustomResource] = []
+    for phase in _PHASES:
+        options = pulumi.ResourceOptions(parent=parent, depends_on=list(registered), version=PROVIDER_VERSION)
+        registered += [_resource(name, item, options) for item in objects if item["kind"] in phase]
+    return registered
+
+
+def _resource(name: str, item: KubernetesObject, options: pulumi.ResourceOptions) -> pulumi.CustomResource:
+    group_version = item["apiVersion"] if "/" in item["apiVersion"] else f"core/{item['apiVersion']}"
+    namespace = item["metadata"].get("namespace")
+    qualified = f"{namespace}-{name_of(item)}" if namespace else name_of(item)
+    logical_name = f"{name}-{item['kind'].lower()}-{qualified}"
+    return pulumi.CustomResource(f"kubernetes:{group_version}:{item['kind']}", logical_name, item, options)

@@ -1,0 +1,1 @@
+"""The embedded cluster: a real Kubernetes as ordinary processes, for a laptop, a test and CI."""

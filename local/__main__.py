@@ -1,0 +1,104 @@
+"""Commands of the embedded cluster; `make up`, `make status` and `make down` call them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from local import preflight, toolchain
+from local.cluster import layout, lifecycle
+from local.cluster import status as cluster_status
+from local.cluster.layout import NODES
+from local.errors import LocalError
+from local.images import assembly
+
+Name = Annotated[str, typer.Option(help="Name of the cluster; several can run side by side.")]
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+console = Console(stderr=True)
+output = Console()
+
+
+@app.command()
+def up(
+    name: Name = "default",
+    port: Annotated[int, typer.Option(help="Port of 127.0.0.1 to forward to the edge; 0 takes a free one.")] = 8443,
+) -> None:
+    """Starts the cluster, or mends it; builds first whatever is not there."""
+    cluster = lifecycle.up(name, port or preflight.free_port(), console)
+    console.print(f"Cluster {name} is up: kubectl --kubeconfig {cluster.kubeconfig} get nodes")
+
+
+@app.command()
+def down(name: Name = "default") -> None:
+    """Ends the cluster and removes all that it made, volumes included."""
+    lifecycle.down(name, console)
+
+
+@app.command()
+def status(
+    name: Name = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """What runs where, and whether it is well; exit code 1 where something is not."""
+    if not cluster_status.show(_existing(name), output, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def kubeconfig(name: Name = "default") -> None:
+    """Prints the path of the cluster's kubeconfig."""
+    print(_existing(name).kubeconfig)
+
+
+@app.command()
+def tools(
+    group: Annotated[str | None, typer.Option(help="Only these: pulumi or cluster.")] = None,
+) -> None:
+    """Builds what is missing and prints the directory that holds every binary, for PATH."""
+    print(toolchain.ensure(console, group))
+
+
+@app.command()
+def upstream() -> None:
+    """Lays the manifests and charts of the pinned tags where the Pulumi program looks first."""
+    toolchain.upstream_directory(console)
+
+
+@app.command()
+def images(file: Path, name: Name = "default") -> None:
+    """Assembles the images of a definition file and loads them into the cluster's nodes."""
+    cluster = _existing(name)
+    binaries = toolchain.ensure(console)
+    archive = assembly.archive(console, binaries, file)
+    for node in NODES:
+        lifecycle.load_images(cluster, node, archive, binaries)
+
+
+def _existing(name: str) -> layout.Cluster:
+    cluster = layout.find(layout.check_name(name))
+    if cluster is None:
+        raise LocalError(f"There is no cluster {name}: make up starts one.")
+    return cluster
+
+
+def main() -> None:
+    # A terminated command unwinds as an interrupted one does, so that half-made files go.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except LocalError as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Interrupted. make up goes on from here; make down cleans up.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

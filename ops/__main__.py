@@ -1,0 +1,115 @@
+"""Commands around `pulumi up`; the Makefile calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ops import settings_table, speech
+from ops.errors import OpsError
+from ops.workspace import CHECKOUT, STATE, Workspace
+
+Name = Annotated[str, typer.Option(help="Name of the embedded cluster, or of the kube context, that the stack is for.")]
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+console = Console(stderr=True)
+output = Console()
+
+
+@app.command()
+def up(
+    kubeconfig: Annotated[Path, typer.Option(help="Kubeconfig of the cluster.")],
+    name: Name = "default",
+    context: Annotated[str | None, typer.Option(help="Context in the kubeconfig; its current one if not given.")] = None,
+    port: Annotated[int, typer.Option(help="Port at which clients reach the edge.")] = 8443,
+    wav: Annotated[Path, typer.Option(help="Where to put the sentence that the service speaks.")] = Path("hello.wav"),
+) -> None:
+    """Puts the local stack onto a cluster with the real `pulumi up`, and has it say something."""
+    workspace = Workspace(stack="local", directory=STATE / name)
+    settings: dict[str, Any] = {"kubeconfig": str(kubeconfig.expanduser().resolve()), "httpsPort": port}
+    if context is not None:
+        settings["kubeContext"] = context
+    workspace.prepare(settings)
+    workspace.run("up", "--yes", "--skip-preview")
+    outputs = json.loads(workspace.run("stack", "output", "--json", capture=True).stdout)
+    ca = speech.authority(str(kubeconfig), context, outputs["ca"]) if outputs.get("ca") else None
+    spoken = speech.speak(outputs["url"], ca)
+    wav.write_bytes(spoken.wav)
+    _say_how_to_use(workspace, outputs, ca, wav, spoken.seconds)
+
+
+def _say_how_to_use(workspace: Workspace, outputs: dict[str, Any], ca: str | None, wav: Path, seconds: float) -> None:
+    trust = ""
+    if ca is not None:
+        file = workspace.directory / "ca.crt"
+        file.write_text(ca)
+        trust = f"--cacert {shlex.quote(str(file))} "
+    body = shlex.quote(json.dumps({"input": speech.SENTENCE}))
+    url = outputs["url"].rstrip("/")
+    output.print(f"\nThe service speaks: {wav} holds {seconds:.1f} s of audio that it has just made.")
+    output.print(f"Open      {url}", soft_wrap=True)
+    output.print(f"WebSocket {outputs['websocket_url']}", soft_wrap=True)
+    json_type = "-H 'Content-Type: application/json'"
+    output.print("Or say something else:")
+    print(f"curl -sS {trust}{json_type} -d {body} -o speech.wav {url}/v1/audio/speech")
+
+
+@app.command()
+def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) -> None:
+    """Shows what `pulumi up` of a stack would change, in the backend that you are logged in to.
+
+    Without a login it shows the whole stack, from a scratch state that is thrown away.
+    """
+    if not (CHECKOUT / f"Pulumi.{stack}.yaml").exists():
+        stacks = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+        raise OpsError(f"There is no stack {stack}: write one of {', '.join(stacks)}.")
+    if os.environ.get("PULUMI_BACKEND_URL") or _logged_in():
+        pulumi = shutil.which("pulumi") or "pulumi"
+        os.execv(pulumi, [pulumi, "preview", "--stack", stack, "--diff", "--cwd", str(CHECKOUT)])
+    workspace = Workspace(stack=stack, directory=STATE / f"preview-{stack}")
+    try:
+        workspace.prepare({})
+        workspace.run("preview")
+    finally:
+        shutil.rmtree(workspace.directory, ignore_errors=True)
+
+
+def _logged_in() -> bool:
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    credentials = home / "credentials.json"
+    return credentials.exists() and bool(json.loads(credentials.read_text()).get("current"))
+
+
+@app.command()
+def forget(name: Name = "default") -> None:
+    """Forgets the local stack of a cluster that is gone."""
+    shutil.rmtree(STATE / name, ignore_errors=True)
+
+
+@app.command(name="settings-table")
+def table() -> None:
+    """Writes the README's table of config keys anew, from Pulumi.yaml."""
+    settings_table.write(CHECKOUT / "README.md", CHECKOUT / "Pulumi.yaml")
+
+
+def main() -> None:
+    try:
+        app()
+    except OpsError as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Interrupted; the same command goes on from here.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Settings of the stacks: read, validated, frozen. Only `config` imports pulumi."""

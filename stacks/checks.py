@@ -1,0 +1,238 @@
+"""What single values cannot say: settings that are fine alone and not together, or not with what is there already.
+
+A check sees only the values that are valid by themselves, so it asks for each and stays silent without it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.edge import Exposure
+from components.tts.engine import Engine
+from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM, Rollout
+from stacks.choices import AccessMode, Issuer
+from stacks.engines import CUSTOM, ENGINES, VLLM_OMNI
+from stacks.problems import Problem
+from stacks.profiles.profile import Profile
+from stacks.quantity import amount
+from stacks.settings import ExistingClaim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a check may look at."""
+
+    profile: Profile
+    values: Mapping[str, Any]
+    """Valid settings by field name."""
+
+    existing: Mapping[str, ExistingClaim]
+
+    @property
+    def engine(self) -> Engine | None:
+        """The chosen engine's profile, if there is such an engine."""
+        custom = self.values.get("custom_engine")
+        if self.values.get("engine") == CUSTOM:
+            return custom.profile() if custom else None
+        return ENGINES.get(self.values.get("engine", ""))
+
+
+Check = Callable[[Context], Iterator[Problem]]
+
+
+def _engine_is_known(context: Context) -> Iterator[Problem]:
+    name = context.values.get("engine")
+    if name is not None and name != CUSTOM and name not in ENGINES:
+        yield Problem(
+            key="engine",
+            value=name,
+            why="is not an engine that has a profile.",
+            instead=f"Write {', '.join(ENGINES)}, or {CUSTOM} with customEngine.",
+        )
+
+
+def _custom_engine_is_described(context: Context) -> Iterator[Problem]:
+    if "custom_engine" not in context.values or "engine" not in context.values:
+        return
+    chosen, described = context.values["engine"] == CUSTOM, context.values["custom_engine"] is not None
+    if chosen and not described:
+        yield Problem(
+            key="customEngine",
+            value=None,
+            why=f'engine is "{CUSTOM}", and nothing describes it.',
+            instead="Write customEngine with at least port, speechPath, outputsPath, resources and times.",
+        )
+    if described and not chosen:
+        yield Problem(
+            key="customEngine",
+            value=None,
+            why=f'describes an engine, and engine is "{context.values["engine"]}".',
+            instead=f"Write engine: {CUSTOM}, or take customEngine out.",
+        )
+
+
+def _model_is_named(context: Context) -> Iterator[Problem]:
+    if context.values.get("engine") == VLLM_OMNI.name and context.values.get("args") == ():
+        yield Problem(
+            key="args",
+            value=None,
+            why=f"{VLLM_OMNI.name} serves whichever model it is told to, and it is told none.",
+            instead=f'Write args: ["--model", "<owner>/<model>", "--port", "{VLLM_OMNI.port}"].',
+        )
+
+
+def _requests_fit_limits(context: Context) -> Iterator[Problem]:
+    engine = context.engine
+    if engine is None:
+        return
+    for resource in ("cpu", "memory"):
+        request_field, limit_field = f"{resource}_request", f"{resource}_limit"
+        if request_field not in context.values or limit_field not in context.values:
+            continue
+        request = context.values[request_field] or getattr(engine.resources, request_field)
+        limit = context.values[limit_field] or getattr(engine.resources, limit_field)
+        if request is None or limit is None:
+            continue
+        requested, limited = amount(request), amount(limit)
+        if requested is not None and limited is not None and requested > limited:
+            yield Problem(
+                key=f"{resource}Request",
+                value=request,
+                why=f"is above the limit of {limit}, and no node admits such a pod.",
+                instead=f"Write at most {limit}, or raise {resource}Limit.",
+            )
+
+
+def _volumes_carry_the_pods(context: Context) -> Iterator[Problem]:
+    if context.values.get("access_mode") is not AccessMode.READ_WRITE_ONCE or context.profile.one_gpu_node:
+        return
+    replicas = context.values.get("replicas", 1)
+    if replicas > 1:
+        yield Problem(
+            key="replicas",
+            value=replicas,
+            why="pods on several nodes cannot mount one ReadWriteOnce volume: all but the first would wait for ever.",
+            instead="Write replicas: 1, or accessMode: ReadWriteMany.",
+        )
+    if context.values.get("rollout") is Rollout.SURGE:
+        yield Problem(
+            key="rollout",
+            value=Rollout.SURGE.value,
+            why="with a ReadWriteOnce volume cannot finish: the new pod waits for a volume that the old one holds.",
+            instead="Write rollout: in-place, or accessMode: ReadWriteMany.",
+        )
+
+
+def _weights_have_a_place(context: Context) -> Iterator[Problem]:
+    engine, size = context.engine, context.values.get("weights_size")
+    if engine is not None and engine.weights_path is None and size is not None:
+        yield Problem(
+            key="weightsSize",
+            value=size,
+            why=f"is for a volume that {engine.name} would never look at: its weights are in its image.",
+            instead="Take weightsSize out.",
+        )
+
+
+def _claims_stay(context: Context) -> Iterator[Problem]:
+    for claim, field, key in (
+        (OUTPUTS_CLAIM, "outputs_size", "outputsSize"),
+        (WEIGHTS_CLAIM, "weights_size", "weightsSize"),
+    ):
+        there, wanted = context.existing.get(claim), context.values.get(field)
+        if there is None or wanted is None:
+            continue
+        there_size, wanted_size = amount(there.size), amount(wanted)
+        if there_size is not None and wanted_size is not None and wanted_size < there_size:
+            yield Problem(
+                key=key,
+                value=wanted,
+                why=f"is smaller than the volume that is there ({there.size}), and a volume cannot shrink.",
+                instead=f"Write {there.size} or more.",
+            )
+    yield from _claims_are_not_replaced(context)
+
+
+def _claims_are_not_replaced(context: Context) -> Iterator[Problem]:
+    there = context.existing.get(OUTPUTS_CLAIM)
+    if there is None:
+        return
+    replaced = "would delete the volume that is there, with everything in it, to make another."
+    mode = context.values.get("access_mode")
+    if mode is not None and mode != there.access_mode:
+        yield Problem(
+            key="accessMode",
+            value=mode.value,
+            why=replaced,
+            instead=f"Write accessMode: {there.access_mode}.",
+        )
+    # The state knows the class that the cluster filled in, so only one that is asked for can be told to differ.
+    wanted = context.values.get("storage_class")
+    if wanted is not None and wanted != there.storage_class:
+        instead = f"Write storageClass: {there.storage_class}, or take storageClass out."
+        yield Problem(key="storageClass", value=wanted, why=replaced, instead=instead)
+
+
+def _edge_is_known(context: Context) -> Iterator[Problem]:
+    if context.values.get("exposure") is Exposure.HOST_NETWORK and context.values.get("edge_cidrs") == ():
+        yield Problem(
+            key="edgeCidrs",
+            value=None,
+            why="exposure is host_network: Envoy has its node's address, and the NetworkPolicy has to name it.",
+            instead="Write the networks of the edge nodes ([10.0.16.0/20]), or exposure: host_port.",
+        )
+
+
+_LOCAL_NAMES = ("localhost", "local", "test", "internal", "invalid")
+
+
+def _issuer_can_sign(context: Context) -> Iterator[Problem]:
+    issuer, values = context.values.get("issuer"), context.values
+    if issuer is None:
+        return
+    if issuer is not Issuer.IN_CLUSTER_CA and "acme_email" in values and values["acme_email"] is None:
+        yield Problem(
+            key="acmeEmail",
+            value=None,
+            why=f"issuer {issuer.value} wants an address for warnings about the certificate.",
+            instead="Write acmeEmail, or issuer: in-cluster-ca.",
+        )
+    if issuer is Issuer.ACME and "acme_server" in values and values["acme_server"] is None:
+        yield Problem(
+            key="acmeServer",
+            value=None,
+            why="issuer acme is some ACME server, and none is named.",
+            instead="Write the URL of its directory, or issuer: letsencrypt.",
+        )
+    for field, key in (("acme_server", "acmeServer"), ("acme_ca", "acmeCa")):
+        if issuer is not Issuer.ACME and values.get(field) is not None:
+            yield Problem(
+                key=key,
+                value=values[field],
+                why=f"is never asked when issuer is {issuer.value}.",
+                instead=f"Write issuer: acme, or take {key} out.",
+            )
+    domain = values.get("domain", "")
+    if (
+        issuer in (Issuer.LETSENCRYPT, Issuer.LETSENCRYPT_STAGING)
+        and domain.rpartition(".")[2] in _LOCAL_NAMES
+    ):
+        yield Problem(
+            key="domain",
+            value=domain,
+            why="is a name that Let's Encrypt cannot look up, so it never signs for it.",
+            instead="Write a public domain, or issuer: in-cluster-ca.",
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    _engine_is_known,
+    _custom_engine_is_described,
+    _model_is_named,
+    _requests_fit_limits,
+    _volumes_carry_the_pods,
+    _weights_have_a_place,
+    _claims_stay,
+    _edge_is_known,
+    _issuer_can_sign,
+)

@@ -1,0 +1,121 @@
+"""From raw config to a `Stack`, or to one error with everything that is wrong."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from stacks.checks import CHECKS, Context
+from stacks.problems import Problem, Refusal, SettingsError
+from stacks.profiles import PROFILES
+from stacks.profiles.profile import Profile
+from stacks.settings import ExistingClaim, Stack, StackSettings
+
+_REQUIRED = ("Every stack sets this key itself.", "Write it; Pulumi.yaml says what it is for.")
+
+
+def load(name: str, raw: Mapping[str, Any], existing: Mapping[str, ExistingClaim]) -> Stack:
+    """The stack `name` from its config values, `existing` being the claims that it has already."""
+    profile = PROFILES.get(name)
+    if profile is None:
+        raise SettingsError(name, [_no_profile(name)])
+    # An empty text is how Pulumi.yaml says "not set": a key without any default would be mandatory.
+    values = {key: value for key, value in raw.items() if value not in ("", [], {}, None)}
+    defaults = _profile_defaults(profile)
+    if "kubeContext" in values:
+        # A context that a person names is one of their own kubeconfig, unless they name a file too.
+        defaults.pop("kubeconfig", None)
+    complete = defaults | values
+
+    problems = list(_unknown_keys(values))
+    valid: dict[str, Any] = {}
+    for field, info in StackSettings.model_fields.items():
+        key = str(info.alias)
+        if key not in complete:
+            if info.is_required():
+                problems.append(Problem(key=key, value=None, why=_REQUIRED[0], instead=_REQUIRED[1]))
+            else:
+                valid[field] = info.get_default(call_default_factory=True)
+            continue
+        try:
+            # Field by field, so that one bad value does not hide what the checks across keys have to say.
+            valid[field] = TypeAdapter[Any](info.rebuild_annotation()).validate_python(complete[key])
+        except ValidationError as error:
+            problems.extend(_refused(key, complete[key], error))
+
+    context = Context(profile=profile, values=valid, existing=existing)
+    for check in CHECKS:
+        problems.extend(check(context))
+    if problems:
+        raise SettingsError(name, sorted(problems, key=lambda problem: problem.key))
+    settings = StackSettings.model_validate(
+        {str(StackSettings.model_fields[key].alias): valid[key] for key in valid}
+    )
+    return Stack(name=name, profile=profile, settings=settings)
+
+
+def _profile_defaults(profile: Profile) -> dict[str, Any]:
+    defaults = {
+        "exposure": profile.exposure,
+        "issuer": profile.issuer,
+        "rollout": profile.rollout,
+        "accessMode": profile.access_mode,
+        "kubeconfig": profile.kubeconfig,
+    }
+    return {key: value for key, value in defaults.items() if value is not None}
+
+
+def _no_profile(name: str) -> Problem:
+    known = ", ".join(PROFILES)
+    return Problem(
+        key="(stack)",
+        value=name,
+        why="is a stack without a profile.",
+        instead=f"Select one of {known}, or write stacks/profiles/{name}.py and list it beside them.",
+    )
+
+
+def _unknown_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
+    known = [str(info.alias) for info in StackSettings.model_fields.values()]
+    for key in sorted(values.keys() - set(known)):
+        yield Problem(key=key, value=None, why="is not a key of this project.", instead=_nearest(key, known))
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    lower = {item.lower(): item for item in known}
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.5)
+    return (
+        f"Did you mean {lower[close[0]]}?" if close else "Take it out; Pulumi.yaml lists the keys there are."
+    )
+
+
+def _refused(key: str, value: Any, error: ValidationError) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False):
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+        path = path.removesuffix(".[key]")
+        cause = detail.get("ctx", {}).get("error")
+        # A container says which of its parts is wrong; the part's own value is what the person should see.
+        shown = detail["input"] if path else value
+        if isinstance(cause, Refusal):
+            yield Problem(key=key + path, value=shown, why=cause.why, instead=cause.instead)
+        elif detail["type"] == "enum":
+            choices = str(detail["ctx"]["expected"]).replace("'", "")
+            yield Problem(
+                key=key + path, value=shown, why="is none of the choices.", instead=f"Write {choices}."
+            )
+        elif detail["type"] == "extra_forbidden":
+            yield Problem(
+                key=key + path, value=None, why="is not a key here.", instead="Take it out; see Pulumi.yaml."
+            )
+        elif detail["type"] == "missing":
+            yield Problem(
+                key=key + path, value=None, why="is missing.", instead="Write it; Pulumi.yaml says how."
+            )
+        else:
+            yield Problem(
+                key=key + path, value=shown, why=f"has the wrong shape: {detail['msg']}.", instead=_SHAPE
+            )
+
+
+_SHAPE = "Pulumi.yaml shows how this key is written."

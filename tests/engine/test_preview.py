@@ -1,0 +1,113 @@
+"""A preview lists everything, even for a cluster that does not exist yet."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+
+CONTOUR_CRDS = {
+    f"{kind}.projectcontour.io"
+    for kind in (
+        "contourconfigurations",
+        "contourdeployments",
+        "extensionservices",
+        "httpproxies",
+        "tlscertificatedelegations",
+    )
+}
+CERT_MANAGER_CRDS = {
+    "certificaterequests.cert-manager.io",
+    "certificates.cert-manager.io",
+    "challenges.acme.cert-manager.io",
+    "clusterissuers.cert-manager.io",
+    "issuers.cert-manager.io",
+    "orders.acme.cert-manager.io",
+}
+
+
+def kind(resource: dict[str, Any]) -> str:
+    return str(resource["type"]).rpartition(":")[2]
+
+
+def names(resources: list[dict[str, Any]], wanted: str) -> set[str]:
+    kubernetes = [item for item in resources if item["type"].startswith("kubernetes:")]
+    return {item["inputs"]["metadata"]["name"] for item in kubernetes if kind(item) == wanted}
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "prod"])
+def test_every_resource_is_listed(project: Project, stack: str) -> None:
+    project.stack(stack)
+    resources = project.previewed(stack)
+    assert names(resources, "CustomResourceDefinition") == CONTOUR_CRDS | CERT_MANAGER_CRDS
+    assert names(resources, "Namespace") == {"projectcontour", "cert-manager", "tts"}
+    assert names(resources, "Deployment") == {
+        "contour",
+        "cert-manager",
+        "cert-manager-cainjector",
+        "cert-manager-webhook",
+        "speech",
+    }
+    assert names(resources, "DaemonSet") == {"envoy"}
+    assert names(resources, "HTTPProxy") == {"speech"}
+    assert names(resources, "Job") == {"contour-certgen-v1-33-8"}, "cert-manager's start-up check is a hook"
+    assert names(resources, "PersistentVolumeClaim") == {"outputs"}
+    assert {"deny-all", "dns", "envoy-to-speech"} <= names(resources, "NetworkPolicy")
+    assert "speech" in names(resources, "Certificate")
+
+
+@pytest.mark.parametrize(
+    ("stack", "issuers"), [("local", {"self-signed", "in-cluster-ca"}), ("dev", {"acme"}), ("prod", {"acme"})]
+)
+def test_each_stack_has_its_issuer(project: Project, stack: str, issuers: set[str]) -> None:
+    project.stack(stack)
+    assert names(project.previewed(stack), "ClusterIssuer") == issuers
+
+
+def test_everything_goes_through_the_one_cluster(project: Project) -> None:
+    project.stack("local")
+    providers = Counter(
+        item["provider"].split("::")[-2]
+        for item in project.previewed("local")
+        if item["type"].startswith("kubernetes:")
+    )
+    assert list(providers) == ["cluster"], "a default provider is whatever context happens to be current"
+
+
+def test_instances_depend_on_their_controllers(project: Project) -> None:
+    project.stack("local")
+    parents = {item["urn"]: item for item in project.previewed("local")}
+
+    def needs(urn: str) -> set[str]:
+        """Names of all that must be there before `urn`, and go after it."""
+        found: set[str] = set()
+        waiting = [urn]
+        while waiting:
+            item = parents[waiting.pop()]
+            for before in [*item.get("dependencies", []), *([item["parent"]] if "parent" in item else [])]:
+                if before in parents and before not in found:
+                    found.add(before)
+                    waiting.append(before)
+        return {item.split("::")[-1] for item in found}
+
+    kinds = (
+        "cert-manager.io/v1:Certificate",
+        "cert-manager.io/v1:ClusterIssuer",
+        "projectcontour.io/v1:HTTPProxy",
+    )
+    instances = [urn for urn, item in parents.items() if item["type"].removeprefix("kubernetes:") in kinds]
+    assert len(instances) == 5
+    for instance in instances:
+        assert "cert-manager-deployment-cert-manager-cert-manager" in needs(instance), (
+            "its finalizer stays, and hangs"
+        )
+        assert "cert-manager-validatingwebhookconfiguration-cert-manager-webhook" in needs(instance)
+    (proxy,) = [urn for urn in instances if "HTTPProxy" in urn]
+    assert "contour-deployment-projectcontour-contour" in needs(proxy)
+
+
+@pytest.mark.parametrize("exposure", ["host_network", "host_port", "load_balancer"])
+def test_each_exposure_previews(project: Project, exposure: str) -> None:
+    project.stack("local", {"exposure": exposure, "edgeCidrs": ["198.18.0.0/24"]})
+    assert names(project.previewed("local"), "DaemonSet") == {"envoy"}

@@ -1,0 +1,138 @@
+"""Bad settings through the real `pulumi preview`: a message, no traceback, a failure, and the state as it was."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.project import Finished, Project
+
+REFUSED: list[tuple[Mapping[str, Any], str]] = [
+    ({"image": "acme/cosyvoice:latest"}, "can change under a running service"),
+    ({"image": "acme/cosyvoice:main"}, "can change under a running service"),
+    ({"image": "acme/cosyvoice"}, "can change under a running service"),
+    ({"domain": "not a domain"}, "is not a domain name"),
+    ({"outputsSize": "lots"}, "is not a storage size"),
+    ({"memoryRequest": "64Gi"}, "is above the limit of 16Gi"),
+    ({"cpuRequest": 8}, "is above the limit of 4"),
+    ({"gpusPerPod": 0}, "whole GPUs or none"),
+    ({"gpusPerPod": 0.5}, "whole GPUs or none"),
+    ({"gpusPerPod": -1}, "whole GPUs or none"),
+    ({"replica": 2}, "Did you mean replicas?"),
+    ({"engine": "cosyvoyce"}, "is not an engine that has a profile"),
+    ({"accessMode": "ReadWriteOnce"}, "cannot mount one ReadWriteOnce volume"),
+    ({"accessMode": "ReadWriteOnce", "replicas": 1}, "cannot finish"),
+    ({"edgeCidrs": None}, "NetworkPolicy has to name it"),
+    ({"edgeCidrs": ["0.0.0.0/0"]}, "past Envoy"),
+    ({"acmeEmail": None}, "wants an address"),
+    ({"domain": None}, "Every stack sets this key itself"),
+]
+
+
+def refused(finished: Finished, stack: str, reason: str) -> None:
+    assert finished.code != 0, finished.output
+    assert f"Pulumi.{stack}.yaml: " in finished.output
+    assert reason in finished.output
+    assert "Traceback" not in finished.output
+    assert "kubernetes:" not in finished.output, "something was registered before the refusal"
+
+
+@pytest.mark.parametrize(("changes", "reason"), REFUSED, ids=[str(row[0]) for row in REFUSED])
+def test_refused(project: Project, changes: Mapping[str, Any], reason: str) -> None:
+    project.stack("prod", changes)
+    before = project.snapshot()
+    refused(project.preview("prod"), "prod", reason)
+    assert project.snapshot() == before
+
+
+def test_all_problems_at_once(project: Project) -> None:
+    project.stack(
+        "prod", {"image": "acme/cosyvoice:latest", "gpusPerPod": 0, "domain": "x", "acessMode": "y"}
+    )
+    output = project.preview("prod").output
+    assert "Pulumi.prod.yaml: 4 problems" in output
+    for key in ("image", "gpusPerPod", "domain", "acessMode"):
+        assert f"tts-platform:{key} " in output
+
+
+def test_a_stack_without_a_profile(project: Project) -> None:
+    project.stack("qa")
+    refused(project.preview("qa"), "qa", "Select one of local, dev, prod")
+
+
+def test_an_update_without_a_cluster(project: Project) -> None:
+    project.stack("prod")
+    finished = project.pulumi("up", "--yes", "--skip-preview", "--stack", "prod")
+    refused(finished, "prod", "names no cluster yet")
+
+
+def test_an_update_does_not_fall_back_to_the_current_context(project: Project) -> None:
+    kube = project.directory / ".kube"
+    kube.mkdir()
+    (kube / "config").write_text("current-context: other\n", encoding="utf-8")
+    project.stack("prod")
+    finished = project.pulumi("up", "--yes", "--skip-preview", "--stack", "prod")
+    refused(finished, "prod", "names no cluster yet")
+
+
+def test_a_volume_smaller_than_the_one_that_is_there(project: Project) -> None:
+    project.stack("prod", {"outputsSize": "100Gi"})
+    imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
+    assert imported.code == 0, imported.output
+    before = project.snapshot()
+    refused(project.preview("prod"), "prod", "is smaller than the volume that is there (200Gi)")
+    assert project.snapshot() == before
+
+
+def test_an_upstream_that_is_not_what_was_pinned(project: Project, tmp_path: Path) -> None:
+    manifest = tmp_path / "mirror/projectcontour/contour/v1.33.8/examples/render/contour.yaml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("kind: Namespace\n", encoding="utf-8")
+    project.stack("local", {"upstreamDir": str(tmp_path / "mirror")})
+    finished = project.preview("local")
+    assert finished.code != 0
+    assert "is not projectcontour/contour v1.33.8 as pinned" in finished.output
+    assert "Traceback" not in finished.output
+
+
+def deployed(size: str) -> dict[str, Any]:
+    """A state in which an update has made the outputs' claim."""
+    prefix = "urn:pulumi:prod::tts-platform"
+    stack, provider = (
+        f"{prefix}::pulumi:pulumi:Stack::tts-platform-prod",
+        f"{prefix}::pulumi:providers:kubernetes::cluster",
+    )
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "outputs", "namespace": "tts"},
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": size}}},
+    }
+    return {
+        "version": 3,
+        "deployment": {
+            "manifest": {"time": "2025-01-01T00:00:00Z", "magic": "", "version": ""},
+            "resources": [
+                {"urn": stack, "custom": False, "type": "pulumi:pulumi:Stack"},
+                {
+                    "urn": provider,
+                    "custom": True,
+                    "id": "cluster",
+                    "type": "pulumi:providers:kubernetes",
+                    "parent": stack,
+                },
+                {
+                    "urn": f"{prefix}::kubernetes:core/v1:PersistentVolumeClaim::tts-storage-outputs",
+                    "custom": True,
+                    "id": "tts/outputs",
+                    "type": "kubernetes:core/v1:PersistentVolumeClaim",
+                    "inputs": claim,
+                    "outputs": claim,
+                    "parent": stack,
+                    "provider": f"{provider}::cluster",
+                },
+            ],
+        },
+    }

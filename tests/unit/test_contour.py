@@ -1,0 +1,135 @@
+"""Contour's manifest after our changes, in each exposure. Needs the pinned manifest in the cache, or the network."""
+
+from typing import Any
+
+import pytest
+
+from components.contour import Contour, ContourArgs
+from components.edge import Exposure
+from components.upstream.objects import WORKLOADS
+from components.upstream.source import UpstreamStore
+from stacks.versions import CONTOUR
+from tests.support.recording import Recording, record
+
+
+def contour(exposure: Exposure = Exposure.HOST_PORT, **changes: Any) -> Recording:
+    args = ContourArgs(upstream=CONTOUR, store=UpstreamStore(), exposure=exposure, replicas=2, **changes)
+
+    def program() -> None:
+        Contour("contour", args)
+
+    return record(program)
+
+
+def envoy(recording: Recording) -> Any:
+    return recording.object("DaemonSet", "envoy")["spec"]["template"]["spec"]
+
+
+def container(pod: Any, name: str) -> Any:
+    (found,) = [item for item in pod["containers"] if item["name"] == name]
+    return found
+
+
+def listeners(pod: Any) -> dict[str, tuple[int, int | None]]:
+    ports = container(pod, "envoy")["ports"]
+    return {
+        port["name"]: (port["containerPort"], port.get("hostPort"))
+        for port in ports
+        if port["name"] != "metrics"
+    }
+
+
+class TestHostNetwork:
+    def test_envoy_listens_on_the_nodes_own_ports(self) -> None:
+        recording = contour(Exposure.HOST_NETWORK)
+        assert envoy(recording)["hostNetwork"] is True
+        assert listeners(envoy(recording)) == {"http": (80, 80), "https": (443, 443)}
+        args = recording.object("Deployment", "contour")["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert {"--envoy-service-http-port=80", "--envoy-service-https-port=443"} <= set(args), (
+            "Contour would tell Envoy to listen on 8080"
+        )
+
+    def test_envoy_finds_contour_by_its_cluster_name(self) -> None:
+        assert envoy(contour(Exposure.HOST_NETWORK))["dnsPolicy"] == "ClusterFirstWithHostNet"
+
+    def test_root_has_one_capability(self) -> None:
+        pod = envoy(contour(Exposure.HOST_NETWORK))
+        assert container(pod, "envoy")["securityContext"]["capabilities"] == {
+            "drop": ["ALL"],
+            "add": ["NET_BIND_SERVICE"],
+        }
+        assert container(pod, "shutdown-manager")["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+class TestHostPort:
+    def test_the_nodes_ports_lead_to_envoys(self) -> None:
+        pod = envoy(contour(Exposure.HOST_PORT))
+        assert listeners(pod) == {"http": (8080, 80), "https": (8443, 443)}
+        assert "hostNetwork" not in pod
+
+    def test_nothing_runs_as_root(self) -> None:
+        assert envoy(contour(Exposure.HOST_PORT))["securityContext"]["runAsNonRoot"] is True
+
+
+class TestLoadBalancer:
+    def test_no_port_of_the_node_is_taken(self) -> None:
+        recording = contour(Exposure.LOAD_BALANCER)
+        assert listeners(envoy(recording)) == {"http": (8080, None), "https": (8443, None)}
+        assert recording.object("Service", "envoy")["spec"]["type"] == "LoadBalancer"
+
+
+@pytest.mark.parametrize("exposure", [Exposure.HOST_NETWORK, Exposure.HOST_PORT])
+def test_no_load_balancer_is_paid_for_where_none_is_used(exposure: Exposure) -> None:
+    spec = contour(exposure).object("Service", "envoy")["spec"]
+    assert spec["type"] == "ClusterIP"
+    assert "externalTrafficPolicy" not in spec, "the API refuses it on a ClusterIP"
+
+
+@pytest.mark.parametrize("exposure", list(Exposure))
+def test_every_pod_is_on_an_edge_node_and_bounded(exposure: Exposure) -> None:
+    recording = contour(exposure)
+    workloads = [item.inputs for item in recording.resources if item.type.rpartition(":")[2] in WORKLOADS]
+    assert len(workloads) == 3
+    for workload in workloads:
+        pod = workload["spec"]["template"]["spec"]
+        assert pod["nodeSelector"] == {"tts-platform/pool": "edge"}
+        for item in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert item["resources"]["limits"]["memory"]
+            assert item["imagePullPolicy"] == "IfNotPresent"
+
+
+def test_configuration_is_for_streams_and_new_configuration_makes_new_pods() -> None:
+    recording = contour()
+    written = recording.object("ConfigMap", "contour")["data"]["contour.yaml"]
+    for line in ("accesslog-format: json", "minimum-protocol-version: '1.2'", "request-timeout: infinity"):
+        assert line in written
+    template = recording.object("Deployment", "contour")["spec"]["template"]
+    assert template["metadata"]["annotations"]["tts-platform/configuration"]
+
+
+def test_one_of_two_contours_survives_a_drain() -> None:
+    recording = contour()
+    assert recording.object("Deployment", "contour")["spec"]["replicas"] == 2
+    assert recording.object("PodDisruptionBudget", "contour")["spec"]["minAvailable"] == 1
+
+
+def test_certificates_between_contour_and_envoy_outlive_a_year_without_updates() -> None:
+    job = recording_job(contour())
+    assert "--certificate-lifetime=3650" in job["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert "ttlSecondsAfterFinished" not in job["spec"], (
+        "a refresh would find it gone, and make it anew each time"
+    )
+
+
+def recording_job(recording: Recording) -> Any:
+    (job,) = recording.objects("Job")
+    return job
+
+
+def test_a_mirror_serves_every_image() -> None:
+    pod = envoy(contour(image_registry="mirror.example.com"))
+    images = {item["image"] for item in [*pod["containers"], *pod["initContainers"]]}
+    assert images == {
+        "mirror.example.com/projectcontour/contour:v1.33.8",
+        "mirror.example.com/envoyproxy/envoy:distroless-v1.38.9",
+    }

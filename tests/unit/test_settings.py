@@ -1,0 +1,115 @@
+"""What settings become, and where each of their facts has its one home."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.cert_manager import CertManagerArgs
+from components.contour import ContourArgs
+from components.issuer import AcmeIssuer, ClusterIssuerArgs
+from components.tts.engine import Egress, Engine, Resources
+from components.tts.service import TtsServiceArgs
+from components.tts.storage import Volume
+from stacks import arguments
+from stacks.load import load
+from stacks.profiles import PROFILES
+from stacks.profiles.profile import Profile
+from stacks.settings import Stack, StackSettings
+
+ROOT = Path(__file__).parents[2]
+DECLARED: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+
+
+def stack(name: str, **changes: Any) -> Stack:
+    document = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
+    written = {key.removeprefix("tts-platform:"): value for key, value in document["config"].items()}
+    defaults = {key: item["default"] for key, item in DECLARED.items()}
+    return load(name, defaults | written | changes, {})
+
+
+class TestDeclaration:
+    def test_every_key_is_declared_and_none_is_invented(self) -> None:
+        assert set(DECLARED) == {info.alias for info in StackSettings.model_fields.values()}
+
+    @pytest.mark.parametrize("key", DECLARED)
+    def test_a_key_has_type_default_and_description(self, key: str) -> None:
+        assert {"type", "default", "description"} <= set(DECLARED[key]), (
+            "without a default Pulumi makes it mandatory"
+        )
+        assert re.search(r"\b([Dd]efault|Mandatory)\b", DECLARED[key]["description"])
+
+    @pytest.mark.parametrize("field", ["exposure", "issuer", "rollout", "access_mode", "kubeconfig"])
+    def test_a_description_names_each_profiles_default(self, field: str) -> None:
+        alias = str(StackSettings.model_fields[field].alias)
+        description = DECLARED[alias]["description"]
+        for name, profile in PROFILES.items():
+            assert f"{name} {getattr(profile, field) or 'none'}" in description
+
+
+class TestCommittedStacks:
+    @pytest.mark.parametrize("name", PROFILES)
+    def test_they_load(self, name: str) -> None:
+        assert stack(name).name == name
+
+    def test_nobody_fetches_certificates_for_a_laptop(self) -> None:
+        assert stack("local").acme_directory is None
+
+    def test_production_is_signed_for_by_the_real_one(self) -> None:
+        assert stack("prod").acme_directory == "https://acme-v02.api.letsencrypt.org/directory"
+
+    def test_a_named_context_is_not_looked_for_in_the_embedded_clusters_file(self) -> None:
+        assert stack("local", kubeContext="kind-dev").settings.kubeconfig is None
+
+
+class TestValues:
+    def test_a_port_other_than_the_schemes_own_is_in_the_urls(self) -> None:
+        assert stack("local", httpsPort="8443").authority == "tts.localhost:8443"
+        assert stack("local").authority == "tts.localhost"
+
+    def test_overrides_reach_the_engine_and_the_rest_stays(self) -> None:
+        resources = stack("prod", memoryLimit="24Gi").engine.resources
+        assert resources.memory_limit == "24Gi"
+        assert resources.memory_request == "8Gi"
+
+    def test_weights_are_a_volume_only_when_a_size_is_set(self) -> None:
+        assert arguments.tts_service(stack("prod"), "letsencrypt").weights is None
+        weights = arguments.tts_service(stack("prod", weightsSize="50Gi"), "letsencrypt").weights
+        assert weights == Volume(size="50Gi", access_mode="ReadWriteMany")
+
+    def test_settings_are_frozen(self) -> None:
+        with pytest.raises(ValueError, match="frozen"):
+            stack("prod").settings.replicas = 3
+
+
+def test_settings_are_read_without_pulumi() -> None:
+    check = "import sys, stacks.load, stacks.kubeconfig; sys.exit('pulumi' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=False)
+    assert finished.returncode == 0, "what validates settings must run where no engine is"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        AcmeIssuer,
+        CertManagerArgs,
+        ClusterIssuerArgs,
+        ContourArgs,
+        Egress,
+        Engine,
+        Profile,
+        Resources,
+        TtsServiceArgs,
+        Volume,
+    ],
+)
+def test_every_knob_is_read(kind: Any) -> None:
+    sources = [ROOT / "__main__.py", *(ROOT / "components").rglob("*.py"), *(ROOT / "stacks").rglob("*.py")]
+    code = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    unread = [item.name for item in dataclasses.fields(kind) if not re.search(rf"\.{item.name}\b", code)]
+    assert unread == [], "declared, set, and without effect"

@@ -1,0 +1,198 @@
+"""What a stack's settings refuse, each with the key, the value, the reason and the way out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from stacks.load import load
+from stacks.problems import Problem, SettingsError
+from stacks.settings import ExistingClaim
+
+PROD: dict[str, Any] = {
+    "domain": "tts.example.com",
+    "engine": "cosyvoice",
+    "image": "registry.example.com/speech/cosyvoice:1.4.2",
+    "replicas": "2",
+    "gpusPerPod": "1",
+    "outputsSize": "200Gi",
+    "httpsPort": "443",
+    "namespace": "tts",
+    "acmeEmail": "platform@example.com",
+    "edgeCidrs": ["10.64.0.0/20"],
+}
+
+CUSTOM: dict[str, Any] = {
+    "port": 8000,
+    "speechPath": "/speak",
+    "outputsPath": "/outputs",
+    "user": 1000,
+    "cpuRequest": "1",
+    "memoryRequest": "1Gi",
+    "memoryLimit": "2Gi",
+    "pullSeconds": 60,
+    "startupSeconds": 60,
+    "synthesisSeconds": 60,
+}
+
+
+def problems(
+    changes: Mapping[str, Any], stack: str = "prod", existing: Mapping[str, ExistingClaim] | None = None
+) -> dict[str, Problem]:
+    try:
+        load(stack, {**PROD, **changes}, existing or {})
+    except SettingsError as error:
+        return {problem.key: problem for problem in error.problems}
+    return {}
+
+
+def test_what_the_others_change_is_fine_by_itself() -> None:
+    assert problems({}) == {}
+
+
+REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
+    ("image", {"image": "acme/cosyvoice:latest"}, "can change under a running service"),
+    ("image", {"image": "acme/cosyvoice:main"}, "can change"),
+    ("image", {"image": "acme/cosyvoice:dev"}, "can change"),
+    ("image", {"image": "acme/cosyvoice:cuda12-nightly"}, "can change"),
+    ("image", {"image": "acme/cosyvoice"}, "can change"),
+    ("image", {"image": "localhost:5000/cosyvoice"}, "can change"),
+    ("image", {"image": "acme/cosy voice:1"}, "is not an image"),
+    ("domain", {"domain": "https://tts.example.com"}, "not a domain"),
+    ("domain", {"domain": "tts.example.com:8443"}, "not a domain"),
+    ("domain", {"domain": "localhost"}, "not a domain"),
+    ("domain", {"domain": "tts_1.example.com"}, "not a domain"),
+    ("domain", {"domain": "192.0.2.1"}, "is an address"),
+    ("domain", {"domain": "tts.localhost"}, "Let's Encrypt cannot look up"),
+    ("outputsSize", {"outputsSize": "200GB"}, "not a storage size"),
+    ("outputsSize", {"outputsSize": "200"}, "not a storage size"),
+    ("outputsSize", {"outputsSize": "0Gi"}, "not a storage size"),
+    ("outputsSize", {"outputsSize": "-1Gi"}, "not a storage size"),
+    ("weightsSize", {"weightsSize": "plenty"}, "not a storage size"),
+    ("weightsSize", {"engine": "espeak", "weightsSize": "1Gi"}, "never look at"),
+    ("gpusPerPod", {"gpusPerPod": "0"}, "whole GPUs"),
+    ("gpusPerPod", {"gpusPerPod": "0.5"}, "whole GPUs"),
+    ("gpusPerPod", {"gpusPerPod": "-1"}, "whole GPUs"),
+    ("replicas", {"replicas": "0"}, "not a whole number"),
+    ("replicas", {"replicas": "2", "accessMode": "ReadWriteOnce"}, "cannot mount one ReadWriteOnce"),
+    ("rollout", {"accessMode": "ReadWriteOnce", "rollout": "surge"}, "cannot finish"),
+    ("rollout", {"rollout": "rolling"}, "none of the choices"),
+    ("accessMode", {"accessMode": "ReadOnlyMany"}, "none of the choices"),
+    ("cpuRequest", {"cpuRequest": "8"}, "above the limit of 4"),
+    ("cpuRequest", {"cpuLimit": "1"}, "above the limit of 1"),
+    ("cpuRequest", {"cpuRequest": "much"}, "not an amount of CPU"),
+    ("memoryRequest", {"memoryRequest": "32Gi"}, "above the limit of 16Gi"),
+    ("memoryRequest", {"memoryRequest": "8"}, "not an amount of memory"),
+    ("engine", {"engine": "cosyvoyce"}, "not an engine"),
+    ("args", {"engine": "vllm-omni"}, "serves whichever model"),
+    ("customEngine", {"engine": "custom"}, "nothing describes it"),
+    ("customEngine", {"customEngine": CUSTOM}, 'engine is "cosyvoice"'),
+    ("customEngine", {"engine": "custom", "customEngine": CUSTOM | {"user": None}}, "does not say why"),
+    ("customEngine.port", {"engine": "custom", "customEngine": CUSTOM | {"port": 0}}, "not a port"),
+    ("customEngine.prot", {"engine": "custom", "customEngine": CUSTOM | {"prot": 0}}, "not a key"),
+    ("issuer", {"issuer": "verisign"}, "none of the choices"),
+    ("acmeEmail", {"acmeEmail": ""}, "wants an address"),
+    ("acmeEmail", {"acmeEmail": "platform"}, "not an e-mail"),
+    ("acmeServer", {"issuer": "acme"}, "none is named"),
+    ("acmeServer", {"issuer": "acme", "acmeServer": "http://acme.example.com"}, "not an https URL"),
+    ("acmeServer", {"acmeServer": "https://acme.example.com/directory"}, "never asked"),
+    ("acmeCa", {"issuer": "acme", "acmeCa": "ca.pem"}, "not a certificate"),
+    ("exposure", {"exposure": "node_port"}, "none of the choices"),
+    ("edgeCidrs", {"edgeCidrs": []}, "NetworkPolicy has to name it"),
+    ("edgeCidrs[0]", {"edgeCidrs": ["0.0.0.0/0"]}, "past Envoy"),
+    ("edgeCidrs[0]", {"edgeCidrs": ["::/0"]}, "past Envoy"),
+    ("edgeCidrs[1]", {"edgeCidrs": ["10.0.0.0/20", "edge"]}, "not a CIDR"),
+    ("edgeCidrs[0]", {"edgeCidrs": ["10.0.0.1/20"]}, "not the way"),
+    ("httpsPort", {"httpsPort": "70000"}, "not a port"),
+    ("namespace", {"namespace": "TTS"}, "not a name for a namespace"),
+    ("kubeconfig", {"kubeconfig": "kubeconfig"}, "depends on the directory"),
+    ("imageRegistry", {"imageRegistry": "https://registry.example.com"}, "not a registry"),
+    ("inference.MAX-STREAMS", {"inference": {"MAX-STREAMS": "4"}}, "not a name"),
+]
+
+
+@pytest.mark.parametrize(("key", "changes", "reason"), REFUSED, ids=[f"{row[0]}-{row[2]}" for row in REFUSED])
+def test_refused(key: str, changes: Mapping[str, Any], reason: str) -> None:
+    found = problems(changes)
+    assert key in found, f"accepted, or blamed on {list(found)}"
+    assert reason in found[key].lines[0]
+    assert found[key].instead, "a refusal without a way out is half of one"
+
+
+ACCEPTED: list[Mapping[str, Any]] = [
+    {"image": "acme/cosyvoice:v1"},
+    {"image": "acme/cosyvoice@sha256:" + "0" * 64},
+    {"image": "localhost:5000/cosyvoice:2025-11-21"},
+    {"outputsSize": "1.5Ti"},
+    {"engine": "custom", "customEngine": CUSTOM},
+    {"engine": "vllm-omni", "args": ["--model", "FunAudioLLM/Fun-CosyVoice3-0.5B-2512"]},
+    {"issuer": "acme", "acmeServer": "https://acme.example.com/directory"},
+    {"exposure": "host_port", "edgeCidrs": []},
+    {"accessMode": "ReadWriteOnce", "rollout": "in-place", "replicas": "1"},
+]
+
+
+@pytest.mark.parametrize("changes", ACCEPTED, ids=str)
+def test_accepted(changes: Mapping[str, Any]) -> None:
+    assert problems(changes) == {}
+
+
+def test_one_gpu_node_carries_a_surge_on_one_volume() -> None:
+    assert problems({"issuer": "in-cluster-ca", "accessMode": "ReadWriteOnce"}, stack="local") == {}
+
+
+@pytest.mark.parametrize(("key", "nearest"), [("acessMode", "accessMode"), ("gpus_per_pod", "gpusPerPod")])
+def test_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
+    assert problems({key: "1"})[key].instead == f"Did you mean {nearest}?"
+
+
+def test_a_missing_key_is_named() -> None:
+    assert "Every stack sets this key" in problems({"domain": ""})["domain"].why
+
+
+def test_a_stack_without_a_profile_is_told_which_there_are() -> None:
+    (problem,) = problems({}, stack="qa").values()
+    assert "local, dev, prod" in problem.instead
+
+
+class TestWhatIsThere:
+    there = ExistingClaim(size="300Gi", access_mode="ReadWriteMany", storage_class="efs")
+
+    def test_a_volume_does_not_shrink(self) -> None:
+        problem = problems({"outputsSize": "200Gi"}, existing={"outputs": self.there})["outputsSize"]
+        assert "smaller than the volume that is there (300Gi)" in problem.why
+
+    def test_nor_do_the_weights(self) -> None:
+        assert "weightsSize" in problems({"weightsSize": "1Gi"}, existing={"weights": self.there})
+
+    def test_sizes_are_compared_by_what_they_amount_to(self) -> None:
+        assert problems({"outputsSize": "1Ti"}, existing={"outputs": self.there}) == {}
+
+    def test_a_volume_with_utterances_in_it_is_not_replaced(self) -> None:
+        changes = {"outputsSize": "300Gi", "accessMode": "ReadWriteOnce", "storageClass": "gp3"}
+        found = problems(changes, existing={"outputs": self.there})
+        assert "would delete the volume" in found["accessMode"].why
+        assert "would delete the volume" in found["storageClass"].why
+
+    def test_the_clusters_default_class_is_not_a_change(self) -> None:
+        assert problems({"outputsSize": "300Gi"}, existing={"outputs": self.there}) == {}
+
+
+def test_all_problems_are_reported_at_once_in_one_shape() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(
+            "prod",
+            {**PROD, "image": "acme/cosyvoice:latest", "accessMode": "ReadWriteOnce", "replicas": "1"},
+            {},
+        )
+    assert str(refused.value) == "\n".join(
+        (
+            "Pulumi.prod.yaml: 2 problems",
+            '  tts-platform:image   "acme/cosyvoice:latest" can change under a running service.',
+            "                       Write a version tag (acme/cosyvoice:1.4.2) or a digest "
+            "(acme/cosyvoice@sha256:...).",
+            '  tts-platform:rollout "surge" with a ReadWriteOnce volume cannot finish: the new pod waits for a volume '
+            "that the old one holds.",
+            "                       Write rollout: in-place, or accessMode: ReadWriteMany.",
+        )
+    )

@@ -1,0 +1,77 @@
+"""Changes to an upstream's objects."""
+
+from typing import Any
+
+import pytest
+
+from components.upstream.images import mirrored, use_registry
+from components.upstream.install import install
+from components.upstream.objects import Change, Drop, transform
+from components.upstream.source import UpstreamError
+
+
+def deployment(name: str) -> dict[str, Any]:
+    container = {"name": "main", "image": "quay.io/jetstack/controller:v1", "args": ["--v=2"]}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change(kind="Deployment", name="gone", apply=lambda _: None),
+        Change(kind="DaemonSet", name="there", apply=lambda _: None),
+        Drop(kind="Job", name="there"),
+    ],
+)
+def test_a_change_that_matches_nothing_is_an_error(change: Change | Drop) -> None:
+    with pytest.raises(UpstreamError, match="exactly one"):
+        transform([deployment("there")], [change])
+
+
+def test_a_change_touches_its_object_only() -> None:
+    def scale(item: dict[str, Any]) -> None:
+        item["spec"]["replicas"] = 2
+
+    first, second = transform(
+        [deployment("a"), deployment("b")], [Change(kind="Deployment", name="a", apply=scale)]
+    )
+    assert first["spec"]["replicas"] == 2
+    assert "replicas" not in second["spec"]
+
+
+def test_what_is_dropped_is_gone() -> None:
+    assert transform([deployment("a")], [Drop(kind="Deployment", name="a")]) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("quay.io/jetstack/controller:v1", "mirror.example.com/pull/jetstack/controller:v1"),
+        ("envoyproxy/envoy:v1", "mirror.example.com/pull/envoyproxy/envoy:v1"),
+        ("localhost:5000/a/b@sha256:0", "mirror.example.com/pull/a/b@sha256:0"),
+        ("busybox:1", "mirror.example.com/pull/busybox:1"),
+    ],
+)
+def test_a_mirror_replaces_the_registry_and_nothing_else(image: str, expected: str) -> None:
+    assert mirrored(image, "mirror.example.com/pull/") == expected
+
+
+def test_an_image_that_a_controller_starts_is_mirrored_too() -> None:
+    item = deployment("cert-manager")
+    args = item["spec"]["template"]["spec"]["containers"][0]["args"]
+    args.append("--acme-http01-solver-image=quay.io/jetstack/solver:v1")
+    use_registry([item], "mirror.example.com")
+    containers = item["spec"]["template"]["spec"]["containers"]
+    assert containers[0]["args"] == [
+        "--v=2",
+        "--acme-http01-solver-image=mirror.example.com/jetstack/solver:v1",
+    ]
+
+
+def test_a_kind_without_a_phase_is_an_error() -> None:
+    with pytest.raises(ValueError, match="StatefulSet"):
+        install("x", [{"kind": "StatefulSet", "metadata": {"name": "a"}}], parent=None)  # type: ignore[arg-type]
