@@ -40,7 +40,7 @@ def up(
     workspace.prepare(settings)
     workspace.run("up", "--yes", "--skip-preview")
     outputs = json.loads(workspace.run("stack", "output", "--json", capture=True).stdout)
-    ca = speech.authority(str(kubeconfig), context, outputs["ca"]) if outputs.get("ca") else None
+    ca = speech.authority(str(kubeconfig), context, outputs["ca_secret"]) if outputs.get("ca_secret") else None
     spoken = speech.speak(outputs["url"], ca)
     wav.write_bytes(spoken.wav)
     _say_how_to_use(workspace, outputs, ca, wav, spoken.seconds)

@@ -53,6 +53,8 @@ class Workspace:
         document["config"] = {**committed["config"], **overrides}
         self.config_file.write_text(yaml.safe_dump(document, sort_keys=False))
         if not (self.directory / "state/.pulumi/stacks" / NAMESPACE / f"{self.stack}.json").exists():
+            # Initialised beside its settings: the engine writes the salt of the stack's secrets into the file there.
+            shutil.copy(CHECKOUT / "Pulumi.yaml", self.directory)
             self.run("stack", "init", self.stack, capture=True)
 
     def run(self, *arguments: str, capture: bool = False, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -68,11 +70,14 @@ class Workspace:
         }
         environment.pop("PULUMI_CONFIG_PASSPHRASE", None)
         command = [program, *arguments, "--non-interactive"]
+        directory = CHECKOUT
+        if arguments[0] == "stack":
+            directory = self.directory
+        else:
+            command += ["--config-file", str(self.config_file)]
         if arguments[:2] != ("stack", "init"):
             command += ["--stack", self.stack]
-        if arguments[0] in {"up", "preview", "destroy", "refresh", "stack"} and arguments[:2] != ("stack", "output"):
-            command += ["--config-file", str(self.config_file)]
-        run = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=capture, text=True, check=False)
+        run = subprocess.run(command, cwd=directory, env=environment, capture_output=capture, text=True, check=False)
         if check and run.returncode != 0:
             detail = f": {run.stderr.strip().splitlines()[-1]}" if capture and run.stderr.strip() else "."
             raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed{detail}")

@@ -55,11 +55,13 @@ def _existing_claims() -> dict[str, ExistingClaim]:
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": reference})
     resources: dict[str, Any] = answer.value["outputs"]
     claims = [item["outputs"] for item in resources.values() if item["type"] == _CLAIM]
+    # A claim whose creation failed is in the state without anything in it.
+    made = [claim for claim in claims if "spec" in claim]
     return {
         claim["metadata"]["name"]: ExistingClaim(
             size=claim["spec"]["resources"]["requests"]["storage"],
             access_mode=claim["spec"]["accessModes"][0],
             storage_class=claim["spec"].get("storageClassName"),
         )
-        for claim in claims
+        for claim in made
     }

@@ -55,5 +55,5 @@ def record(program: Callable[[], None], answers: Mapping[str, Any] | None = None
     recording = Recording(answers=answers or {})
     # An `apply` on an unknown never runs: in a preview, half of the program would go untested.
     pulumi.runtime.set_mocks(recording, project="tts-platform", stack="test", preview=False)
-    pulumi.runtime.test(program)()
+    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
     return recording

@@ -63,7 +63,9 @@ def test_a_wav_header_is_one_that_others_can_read() -> None:
     with wave.open(io.BytesIO(wav.header(200) + bytes(200))) as file:
         shape = (file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes())
     assert shape == (1, 2, 22050, 100)
-    assert wav.header(200)[4:8] == (236).to_bytes(4, "little"), "the RIFF size counts all but its first 8 bytes"
+    assert wav.header(200)[4:8] == (236).to_bytes(4, "little"), (
+        "the RIFF size counts all but its first 8 bytes"
+    )
 
 
 VOICES = {name: Voice(name=name, label=name) for name in ("en-us", "en-gb", "fr-fr")}

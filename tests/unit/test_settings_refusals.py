@@ -84,6 +84,7 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     ("memoryRequest", {"memoryRequest": "32Gi"}, "above the limit of 16Gi"),
     ("memoryRequest", {"memoryRequest": "8"}, "not an amount of memory"),
     ("engine", {"engine": "cosyvoyce"}, "not an engine"),
+    ("engine", {"engine": ["cosyvoice"]}, "not a single value"),
     ("args", {"engine": "vllm-omni"}, "serves whichever model"),
     ("customEngine", {"engine": "custom"}, "nothing describes it"),
     ("customEngine", {"customEngine": CUSTOM}, 'engine is "cosyvoice"'),
