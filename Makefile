@@ -1,7 +1,7 @@
 # The one list of what a person can do here; `make` alone prints it.
 
 NAME ?= default
-PORT ?= 8443
+PORT ?=
 CONTEXT ?=
 PYTHON ?= python3
 KUBECONFIG ?= $(HOME)/.kube/config
@@ -19,7 +19,7 @@ help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  NAME=$(NAME)   the embedded cluster to work on; several can run side by side"
-	@echo "  PORT=$(PORT)      port of 127.0.0.1 at which make up serves"
+	@echo "  PORT=            port of 127.0.0.1 at which make up serves (8443)"
 	@echo "  CONTEXT=         a kube context to use instead of the embedded cluster"
 
 $(INSTALLED): requirements.txt requirements-dev.txt
@@ -30,8 +30,8 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 
 up: $(INSTALLED) ## Start a cluster and put a speaking service onto it
 ifeq ($(CONTEXT),)
-	@$(PY) -m local up --name $(NAME) --port $(PORT)
-	@$(call tools,) $(PY) -m ops up --name $(NAME) --port $(PORT) --kubeconfig "$$($(PY) -m local kubeconfig --name $(NAME))"
+	@$(PY) -m local up --name $(NAME) $(if $(PORT),--port $(PORT))
+	@$(call tools,) $(PY) -m ops up --name $(NAME) --port "$$($(PY) -m local port --name $(NAME))" --kubeconfig "$$($(PY) -m local kubeconfig --name $(NAME))"
 else
 	@$(call tools,--group pulumi) $(PY) -m ops up --name "$(CONTEXT)" --context "$(CONTEXT)" --port 443 --kubeconfig "$(KUBECONFIG)"
 endif

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local import preflight, toolchain
+from local import toolchain
 from local.cluster import layout, lifecycle
 from local.cluster import status as cluster_status
 from local.cluster.layout import NODES
@@ -27,10 +27,13 @@ output = Console()
 @app.command()
 def up(
     name: Name = "default",
-    port: Annotated[int, typer.Option(help="Port of 127.0.0.1 to forward to the edge; 0 takes a free one.")] = 8443,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port of 127.0.0.1 to forward to the edge: 8443 for a new cluster, 0 for a free one."),
+    ] = None,
 ) -> None:
     """Starts the cluster, or mends it; builds first whatever is not there."""
-    cluster = lifecycle.up(name, port or preflight.free_port(), console)
+    cluster = lifecycle.up(name, port, console)
     console.print(f"Cluster {name} is up: kubectl --kubeconfig {cluster.kubeconfig} get nodes")
 
 
@@ -54,6 +57,12 @@ def status(
 def kubeconfig(name: Name = "default") -> None:
     """Prints the path of the cluster's kubeconfig."""
     print(_existing(name).kubeconfig)
+
+
+@app.command()
+def port(name: Name = "default") -> None:
+    """Prints the port of 127.0.0.1 at which the cluster's edge answers."""
+    print(_existing(name).port)
 
 
 @app.command()

@@ -32,8 +32,11 @@ _CLUSTERS = 64
 
 @dataclass(frozen=True)
 class Cluster:
+    """A cluster's name, its number, and the port of 127.0.0.1 that is forwarded to its edge."""
+
     name: str
     number: int
+    port: int
 
     @property
     def directory(self) -> Path:
@@ -126,33 +129,32 @@ def known() -> list[Cluster]:
     """Every cluster that has a directory, running or not."""
     if not paths.CLUSTERS.is_dir():
         return []
-    return [Cluster(d.name, json.loads(f.read_text())["number"]) for d, f in _numbered()]
-
-
-def _numbered() -> list[tuple[Path, Path]]:
-    files = [(d, d / "cluster.json") for d in sorted(paths.CLUSTERS.iterdir())]
-    return [(d, f) for d, f in files if f.exists()]
+    files = (directory / "cluster.json" for directory in sorted(paths.CLUSTERS.iterdir()))
+    return [Cluster(file.parent.name, **json.loads(file.read_text())) for file in files if file.exists()]
 
 
 def find(name: str) -> Cluster | None:
+    """The cluster of that name, if there is one."""
     return next((cluster for cluster in known() if cluster.name == name), None)
 
 
-def find_or_number(name: str) -> Cluster:
-    """The cluster of that name; a new one takes the lowest number that no other has, here or on a host link."""
-    check_name(name)
-    cluster = find(name)
-    if cluster is not None:
-        return cluster
+def allocate(name: str, port: int) -> Cluster:
+    """A new cluster with the lowest number that no other has, here or on a host link; or the one there is, at `port`."""
+    found = find(name)
+    number = found.number if found is not None else _free_number()
+    cluster = Cluster(name, number, port)
+    cluster.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = cluster.directory / ".cluster.json"
+    part.write_text(json.dumps({"number": number, "port": port}))
+    part.rename(cluster.directory / "cluster.json")
+    return cluster
+
+
+def _free_number() -> int:
     links = {path.name for path in Path("/sys/class/net").iterdir()}
     taken = {cluster.number for cluster in known()}
     free = (n for n in range(_CLUSTERS) if n not in taken and f"tts{n}" not in links)
     number = next(free, None)
     if number is None:
         raise LocalError(f"{_CLUSTERS} clusters are there already: take one down with make down NAME=...")
-    cluster = Cluster(name, number)
-    cluster.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = cluster.directory / ".cluster.json"
-    part.write_text(json.dumps({"number": number}))
-    part.rename(cluster.directory / "cluster.json")
-    return cluster
+    return number

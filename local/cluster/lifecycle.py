@@ -19,33 +19,37 @@ from local.errors import LocalError
 from local.images import assembly
 
 
-def up(name: str, port: int, console: Console) -> Cluster:
+DEFAULT_PORT = 8443
+
+
+def up(name: str, port: int | None, console: Console) -> Cluster:
     """A running cluster of that name; one that is broken or half made is mended, one that is well is left alone.
 
-    `port` is forwarded from 127.0.0.1 to the edge's port 443.
+    `port` of 127.0.0.1 is forwarded to the edge's port 443. None keeps the port that the cluster has, 0 does too and
+    takes a free one for a new cluster.
     """
     layout.check_name(name)
     preflight.check_machine()
     preflight.install_packages(console)
     preflight.check_kernel()
     with _locked(name):
-        if layout.find(name) is None:
+        found = layout.find(name)
+        if not port:
+            port = found.port if found is not None else DEFAULT_PORT if port is None else preflight.free_port()
+        running = found is not None and processes.init(found) is not None
+        if not running or (found is not None and found.port != port):
             preflight.check_port(port)
         tools = toolchain.ensure(console)
         images = assembly.archive(console, tools)
-        cluster = layout.find_or_number(name)
-        running = processes.init(cluster) is not None
-        if not running:
-            preflight.check_port(port)
-            pki.issue_all(cluster)
-        changed = processes.configure(cluster, tools, port)
+        cluster = layout.allocate(name, port)
+        changed = processes.configure(cluster, tools)
         if running and changed:
             console.print("The cluster's configuration has changed: starting it anew. Pods and volumes come back.")
             processes.stop(cluster)
-            pki.issue_all(cluster)
             running = False
         if not running:
             console.print(f"Starting cluster {name}")
+            pki.issue_all(cluster)
             processes.start(cluster)
         for node in NODES:
             load_images(cluster, node, images, tools)

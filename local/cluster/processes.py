@@ -35,14 +35,14 @@ class Program:
     command: tuple[str, ...]
 
 
-def programs(cluster: Cluster, tools: Path, https_port: int) -> list[Program]:
+def programs(cluster: Cluster, tools: Path) -> list[Program]:
     """Every process of the cluster, in the order in which they start."""
     listed = [*_control_plane(cluster, tools)]
     for node in NODES:
         listed += _node(cluster, tools, node)
     forward = (
         "socat",
-        f"TCP4-LISTEN:{https_port},bind=127.0.0.1,reuseaddr,fork",
+        f"TCP4-LISTEN:{cluster.port},bind=127.0.0.1,reuseaddr,fork",
         f"TCP4:{cluster.node_address('edge')}:443",
     )
     return [*listed, Program("forward-https", forward)]
@@ -138,7 +138,7 @@ def _node(cluster: Cluster, tools: Path, node: str) -> list[Program]:
     return listed
 
 
-def configure(cluster: Cluster, tools: Path, https_port: int) -> bool:
+def configure(cluster: Cluster, tools: Path) -> bool:
     """Writes the supervisor's configuration; True where that changed what is to run."""
     cluster.logs.mkdir(exist_ok=True)
     namespaces(cluster).mkdir(exist_ok=True)
@@ -156,7 +156,7 @@ def configure(cluster: Cluster, tools: Path, https_port: int) -> bool:
         "pidfile": str(cluster.directory / "supervisord.pid"),
         "minfds": "65536" if _hard_limit_allows(65536) else "1024",
     }
-    for priority, program in enumerate(programs(cluster, tools, https_port), start=1):
+    for priority, program in enumerate(programs(cluster, tools), start=1):
         config[f"program:{program.name}"] = {
             "command": " ".join(program.command),
             "priority": str(priority),
