@@ -29,7 +29,9 @@ def up(
     name: Name = "default",
     port: Annotated[
         int | None,
-        typer.Option(help="Port of 127.0.0.1 to forward to the edge: 8443 for a new cluster, 0 for a free one."),
+        typer.Option(
+            help="Port of 127.0.0.1 to forward to the edge: 8443 for a new cluster, 0 for a free one."
+        ),
     ] = None,
 ) -> None:
     """Starts the cluster, or mends it; builds first whatever is not there."""

@@ -49,10 +49,14 @@ def install_packages(console: Console) -> None:
     console.print(f"Installing {', '.join(missing)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
-        run = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            ["apt-get", *command], env=environment, capture_output=True, text=True, check=False
+        )
         if run.returncode != 0:
             last = (run.stderr or run.stdout).strip().splitlines()[-1:]
-            raise LocalError(f"apt-get {command[0]} failed: {' '.join(last)}. Install {', '.join(missing)} by hand.")
+            raise LocalError(
+                f"apt-get {command[0]} failed: {' '.join(last)}. Install {', '.join(missing)} by hand."
+            )
 
 
 def check_kernel() -> None:

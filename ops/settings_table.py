@@ -17,7 +17,9 @@ def table(project: Path) -> str:
         default = declaration.get("default")
         shown = "" if default is None else f"`{default}`"
         description = " ".join(str(declaration.get("description", "")).split()).replace("|", "\\|")
-        rows.append(f"| `{key.removeprefix('tts-platform:')}` | {declaration['type']} | {shown} | {description} |")
+        rows.append(
+            f"| `{key.removeprefix('tts-platform:')}` | {declaration['type']} | {shown} | {description} |"
+        )
     return "\n".join(rows)
 
 

@@ -36,7 +36,9 @@ def authority(kubeconfig: str, context: str | None, secret: str) -> str:
     try:
         data = core.read_namespaced_secret(name, namespace, _request_timeout=10).data
     except ApiException as error:
-        raise OpsError(f"The authority's certificate cannot be read from secret {secret}: {error.reason}.") from None
+        raise OpsError(
+            f"The authority's certificate cannot be read from secret {secret}: {error.reason}."
+        ) from None
     # In a self-signed authority's secret ca.crt is the certificate itself.
     return b64decode(data["ca.crt"]).decode()
 
@@ -53,16 +55,20 @@ def speak(url: str, ca: str | None, sentence: str = SENTENCE) -> Spoken:
         address = url.replace(host, "127.0.0.1", 1)
         request["extensions"] = {"sni_hostname": host}
     retrying = Retrying(
-        retry=retry_if_exception_type(httpx.HTTPError), wait=wait_fixed(1), stop=stop_after_delay(FIRST_ANSWER)
+        retry=retry_if_exception_type(httpx.HTTPError),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(FIRST_ANSWER),
+        reraise=True,
     )
     with httpx.Client(verify=context, timeout=60) as session:
+
+        def post() -> httpx.Response:
+            return session.post(f"{address.rstrip('/')}/v1/audio/speech", **request).raise_for_status()
+
         try:
-            for attempt in retrying:
-                with attempt:
-                    answer = session.post(f"{address.rstrip('/')}/v1/audio/speech", **request).raise_for_status()
-        except Exception as error:
-            reason = error.__cause__ or error
-            raise OpsError(f"{url} does not speak after {FIRST_ANSWER} s: {reason}") from None
+            answer = retrying(post)
+        except httpx.HTTPError as error:
+            raise OpsError(f"{url} does not speak after {FIRST_ANSWER} s: {error}") from None
     with wave.open(io.BytesIO(answer.content)) as audio:
         # A streamed file cannot know its length when its header is sent: count what came.
         frames = (len(answer.content) - 44) // (audio.getsampwidth() * audio.getnchannels())

@@ -1,8 +1,8 @@
 """Where a stack that this machine's commands run keeps its state and its settings.
 
-`make up` and the tests run the local stack on clusters that come and go. Its state is kept in files beside the cluster's
-name, never in the backend that `pulumi login` chose, and its settings are a copy of `Pulumi.local.yaml` with what only
-this machine knows: the kubeconfig, and the port at which the edge answers. The committed file is never changed.
+`make up` and the tests run the local stack on clusters that come and go. Its state is kept in files under the
+cluster's name, never in the backend that `pulumi login` chose, and its settings are a copy of `Pulumi.local.yaml` with
+what only this machine knows: the kubeconfig, and the port at which the edge answers. The committed file stays as it is.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Workspace:
             passphrase.touch(mode=0o600)
             passphrase.write_text(secrets.token_urlsafe(32))
         committed = yaml.safe_load((CHECKOUT / f"Pulumi.{self.stack}.yaml").read_text())
-        document: dict[str, Any] = yaml.safe_load(self.config_file.read_text()) if self.config_file.exists() else {}
+        document: dict[str, Any] = (
+            yaml.safe_load(self.config_file.read_text()) if self.config_file.exists() else {}
+        )
         overrides = {f"{NAMESPACE}:{key}": value for key, value in settings.items()}
         # The engine keeps the salt of the stack's secrets in this file, so that the rest of it is kept too.
         document["config"] = {**committed["config"], **overrides}
@@ -57,7 +59,9 @@ class Workspace:
             shutil.copy(CHECKOUT / "Pulumi.yaml", self.directory)
             self.run("stack", "init", self.stack, capture=True)
 
-    def run(self, *arguments: str, capture: bool = False, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, capture: bool = False, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Runs the real `pulumi` in the checkout. Its output goes to the person unless captured."""
         program = shutil.which("pulumi")
         if program is None:
@@ -77,7 +81,9 @@ class Workspace:
             command += ["--config-file", str(self.config_file)]
         if arguments[:2] != ("stack", "init"):
             command += ["--stack", self.stack]
-        run = subprocess.run(command, cwd=directory, env=environment, capture_output=capture, text=True, check=False)
+        run = subprocess.run(
+            command, cwd=directory, env=environment, capture_output=capture, text=True, check=False
+        )
         if check and run.returncode != 0:
             detail = f": {run.stderr.strip().splitlines()[-1]}" if capture and run.stderr.strip() else "."
             raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed{detail}")

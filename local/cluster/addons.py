@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from rich.console import Console
-from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_delay,
+    wait_fixed,
+)
 from urllib3.exceptions import HTTPError
 
 from local.cluster import processes
@@ -47,7 +55,13 @@ def apply(cluster: Cluster, tools: Path) -> None:
     """Applies the add-ons' manifests; applying them again changes nothing."""
     values = {"dns_address": str(cluster.dns_address), "control_address": str(cluster.control_address)}
     manifests = [Template(file.read_text()).substitute(values) for file in sorted(MANIFESTS.glob("*.yaml"))]
-    command = [f"{tools}/kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side", "--force-conflicts"]
+    command = [
+        f"{tools}/kubectl",
+        f"--kubeconfig={cluster.kubeconfig}",
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+    ]
     run = subprocess.run(
         [*command, "--field-manager=tts-platform-local", "--filename=-"],
         input="\n---\n".join(manifests),
@@ -79,7 +93,7 @@ def addons_missing(apps: client.AppsV1Api) -> list[str]:
     return missing
 
 
-def _wait(cluster: Cluster, console: Console, what: str, missing: object) -> None:
+def _wait(cluster: Cluster, console: Console, what: str, missing: Callable[[], list[str]]) -> None:
     retrying = Retrying(
         wait=wait_fixed(0.5),
         stop=stop_after_delay(WAIT),
@@ -87,7 +101,7 @@ def _wait(cluster: Cluster, console: Console, what: str, missing: object) -> Non
     )
     with console.status(f"Waiting for {what}"):
         try:
-            retrying(missing)  # type: ignore[call-overload]
+            retrying(missing)
         except RetryError as error:
             attempt = error.last_attempt
             left = attempt.exception() if attempt.failed else ", ".join(attempt.result())

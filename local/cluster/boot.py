@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from local import paths
 from local.cluster import layout, processes
 from local.cluster.layout import NODES, Cluster
 
@@ -26,7 +27,8 @@ mount --make-rshared /
 def main() -> None:
     directory = Path(sys.argv[1])
     cluster = layout.find(directory.name)
-    assert cluster is not None and cluster.directory == directory, directory
+    if cluster is None or cluster.directory != directory:
+        sys.exit(f"{directory} is no cluster of {paths.CLUSTERS}")
     _run("mount", "-t", "proc", "proc", "/proc")
     _run("mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", str(processes.namespaces(cluster)))
     _network(cluster)
@@ -35,7 +37,8 @@ def main() -> None:
         _node_cgroups(cluster, node)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     configuration = str(cluster.directory / "supervisord.conf")
-    os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "--configuration", configuration])
+    supervisord = [sys.executable, "-m", "supervisor.supervisord", "--configuration", configuration]
+    os.execv(sys.executable, supervisord)  # noqa: S606 - the supervisor takes this process's place as the namespace's init
 
 
 def _network(cluster: Cluster) -> None:
@@ -48,9 +51,23 @@ def _network(cluster: Cluster) -> None:
         _in_network(cluster, name, "ip", "link", "set", "lo", "up")
     prefix = cluster.node_network.prefixlen
     _in_network(cluster, "control", "ip", "link", "add", "nodes", "type", "bridge")
-    _in_network(cluster, "control", "ip", "address", "add", f"{cluster.control_address}/{prefix}", "dev", "nodes")
+    _in_network(
+        cluster, "control", "ip", "address", "add", f"{cluster.control_address}/{prefix}", "dev", "nodes"
+    )
     _in_network(cluster, "control", "ip", "link", "set", "nodes", "up")
-    _run("ip", "link", "add", cluster.link, "type", "veth", "peer", "name", "host", "netns", f"{directory}/control.net")
+    _run(
+        "ip",
+        "link",
+        "add",
+        cluster.link,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "host",
+        "netns",
+        f"{directory}/control.net",
+    )
     _run("ip", "address", "add", f"{cluster.host_address}/{prefix}", "dev", cluster.link)
     _run("ip", "link", "set", cluster.link, "up")
     _on_bridge(cluster, "host")

@@ -139,7 +139,7 @@ def find(name: str) -> Cluster | None:
 
 
 def allocate(name: str, port: int) -> Cluster:
-    """A new cluster with the lowest number that no other has, here or on a host link; or the one there is, at `port`."""
+    """A new cluster with the lowest number that no other has, or the one that is there; its edge answers at `port`."""
     found = find(name)
     number = found.number if found is not None else _free_number()
     cluster = Cluster(name, number, port)

@@ -18,7 +18,6 @@ from local.cluster.layout import NODES, Cluster
 from local.errors import LocalError
 from local.images import assembly
 
-
 DEFAULT_PORT = 8443
 
 
@@ -35,7 +34,9 @@ def up(name: str, port: int | None, console: Console) -> Cluster:
     with _locked(name):
         found = layout.find(name)
         if not port:
-            port = found.port if found is not None else DEFAULT_PORT if port is None else preflight.free_port()
+            port = (
+                found.port if found is not None else DEFAULT_PORT if port is None else preflight.free_port()
+            )
         running = found is not None and processes.init(found) is not None
         if not running or (found is not None and found.port != port):
             preflight.check_port(port)
@@ -44,7 +45,9 @@ def up(name: str, port: int | None, console: Console) -> Cluster:
         cluster = layout.allocate(name, port)
         changed = processes.configure(cluster, tools)
         if running and changed:
-            console.print("The cluster's configuration has changed: starting it anew. Pods and volumes come back.")
+            console.print(
+                "The cluster's configuration has changed: starting it anew. Pods and volumes come back."
+            )
             processes.stop(cluster)
             running = False
         if not running:
@@ -83,14 +86,26 @@ def load_images(cluster: Cluster, node: str, images: Path, tools: Path) -> None:
     mark.touch()
 
 
-@retry(retry=retry_if_exception_type(LocalError), wait=wait_fixed(0.5), stop=stop_after_delay(60), reraise=True)
+@retry(
+    retry=retry_if_exception_type(LocalError), wait=wait_fixed(0.5), stop=stop_after_delay(60), reraise=True
+)
 def _import_images(cluster: Cluster, node: str, images: Path, tools: Path) -> None:
     enter = ["nsenter", f"--target={_init_pid(cluster)}", "--mount", "--pid"]
     namespace = processes.namespaces(cluster) / f"{node}.mnt"
-    command = [*enter, "nsenter", f"--mount={namespace}", f"{tools}/ctr", "--namespace=k8s.io", "images", "import"]
+    command = [
+        *enter,
+        "nsenter",
+        f"--mount={namespace}",
+        f"{tools}/ctr",
+        "--namespace=k8s.io",
+        "images",
+        "import",
+    ]
     run = subprocess.run([*command, str(images)], capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise LocalError(f"Images could not be loaded into node {node}: {run.stderr.strip().splitlines()[-1:]}")
+        raise LocalError(
+            f"Images could not be loaded into node {node}: {run.stderr.strip().splitlines()[-1:]}"
+        )
 
 
 def _init_pid(cluster: Cluster) -> int:
@@ -110,5 +125,7 @@ def _locked(name: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise LocalError(f"Another make up or make down works on cluster {name}: wait until it ends.") from None
+            raise LocalError(
+                f"Another make up or make down works on cluster {name}: wait until it ends."
+            ) from None
         yield

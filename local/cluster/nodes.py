@@ -44,7 +44,9 @@ def write(cluster: Cluster, node: str, tools: Path) -> None:
         if not (var / name).is_symlink():
             (var / name).symlink_to(target)
     (directory / "cni").mkdir(exist_ok=True)
-    _write(directory / "containerd.toml", CONTAINERD.format(pause=PAUSE_IMAGE, tools=tools, directory=directory))
+    _write(
+        directory / "containerd.toml", CONTAINERD.format(pause=PAUSE_IMAGE, tools=tools, directory=directory)
+    )
     _write(directory / "cni" / "10-pods.conflist", json.dumps(_pod_network(cluster, node), indent=2))
     _write(directory / "kubelet.yaml", yaml.safe_dump(_kubelet(cluster, node)))
     _write(directory / "kube-proxy.yaml", yaml.safe_dump(_kube_proxy(cluster, node)))

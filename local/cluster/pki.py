@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from local.cluster.layout import NODES, Cluster
+from local.errors import LocalError
 
 VALIDITY = datetime.timedelta(days=365)
 AUTHORITY_VALIDITY = datetime.timedelta(days=3650)
@@ -37,7 +38,12 @@ def issue_all(cluster: Cluster) -> None:
     authority = _authority(pki)
     if not (pki / "service-account.key").exists():
         _write_key(pki / "service-account.key", ec.generate_private_key(ec.SECP256R1()))
-    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+    names = [
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ]
     addresses = [cluster.control_address, cluster.api_service_address, IPv4Address("127.0.0.1")]
     _issue(authority, pki / "apiserver", "kube-apiserver", names=[*names, "localhost"], addresses=addresses)
     _issue(authority, pki / "apiserver-kubelet", "kube-apiserver-kubelet-client", group="system:masters")
@@ -66,7 +72,10 @@ def _authority(pki: Path) -> Authority:
     certificate_file, key_file = pki / "ca.crt", pki / "ca.key"
     if certificate_file.exists() and key_file.exists():
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise LocalError(
+                f"{key_file} is not a key that this program made: make down removes the cluster."
+            )
         return Authority(x509.load_pem_x509_certificate(certificate_file.read_bytes()), key)
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("tts-platform embedded cluster")
@@ -140,7 +149,9 @@ def _name(common_name: str, group: str | None = None) -> x509.Name:
 
 def _write_key(file: Path, key: ec.EllipticCurvePrivateKey) -> None:
     encoded = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     )
     file.touch(mode=0o600)
     file.write_bytes(encoded)
@@ -157,7 +168,10 @@ def _kubeconfig(cluster: Cluster, credentials: Path, target: Path) -> None:
         "clusters": [
             {
                 "name": name,
-                "cluster": {"server": cluster.server, "certificate-authority-data": _encoded(cluster.pki / "ca.crt")},
+                "cluster": {
+                    "server": cluster.server,
+                    "certificate-authority-data": _encoded(cluster.pki / "ca.crt"),
+                },
             }
         ],
         "users": [

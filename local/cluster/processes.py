@@ -1,7 +1,7 @@
 """The cluster's processes, and the supervisor (supervisord) that keeps them running.
 
-All of them live in one PID namespace and one mount namespace with the supervisor as their init. When it ends, however it
-ends, the kernel ends everything else: no process, mount, network namespace or link can be left behind.
+All of them live in one PID namespace and one mount namespace with the supervisor as their init. When it ends, however
+it ends, the kernel ends everything else: no process, mount, network namespace or link can be left behind.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from local import paths
 from local.cluster import nodes
 from local.cluster.layout import GPU_RESOURCE, GPUS, NODE_POOL_LABEL, NODES, Cluster
 from local.errors import LocalError
-
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -128,9 +127,13 @@ def _node(cluster: Cluster, tools: Path, node: str) -> list[Program]:
         f"--node-labels={NODE_POOL_LABEL}={node}",
     )
     listed = [
-        Program(f"containerd-{node}", (*within, f"{tools}/containerd", f"--config={directory}/containerd.toml")),
+        Program(
+            f"containerd-{node}", (*within, f"{tools}/containerd", f"--config={directory}/containerd.toml")
+        ),
         Program(f"kubelet-{node}", (*within, *kubelet)),
-        Program(f"kube-proxy-{node}", (*within, f"{tools}/kube-proxy", f"--config={directory}/kube-proxy.yaml")),
+        Program(
+            f"kube-proxy-{node}", (*within, f"{tools}/kube-proxy", f"--config={directory}/kube-proxy.yaml")
+        ),
     ]
     if node == "gpu":
         plugin = (f"{tools}/gpu-device-plugin", f"--resource={GPU_RESOURCE}", f"--count={GPUS}")
@@ -198,8 +201,8 @@ def init(cluster: Cluster) -> psutil.Process | None:
 
 def start(cluster: Cluster) -> None:
     """Starts the supervisor in namespaces of its own, and waits until it answers."""
-    # A mount namespace can only be mounted within one that is older by its id, and since Linux 6.18 ids grow on each CPU
-    # by itself: the cluster's namespace and its nodes' are all made on one.
+    # A mount namespace can only be mounted within one that is older by its id, and newer kernels count ids on each
+    # CPU by itself (seen on 6.18): the cluster's namespace and its nodes' are all made on one.
     cpu = str(min(os.sched_getaffinity(0)))
     command = ["taskset", "--cpu-list", cpu, "unshare", "--pid", "--fork", "--kill-child"]
     command += ["--mount", "--propagation", "private"]
@@ -243,7 +246,9 @@ def _remove_cgroups(cluster: Cluster) -> None:
                 _rmdir(directory)
             _rmdir(parent)
             if parent.exists() and time.monotonic() > deadline:
-                raise LocalError(f"{parent} cannot be removed: a process in it does not end; see {parent}/cgroup.procs")
+                raise LocalError(
+                    f"{parent} cannot be removed: a process in it does not end; see {parent}/cgroup.procs"
+                )
             time.sleep(0.05)
 
 

@@ -62,7 +62,9 @@ def _node(node: client.V1Node) -> Row:
     ready = any(c.type == "Ready" and c.status == "True" for c in node.status.conditions or [])
     gpus = node.status.allocatable.get("nvidia.com/gpu", "0")
     address = next(a.address for a in node.status.addresses if a.type == "InternalIP")
-    return Row("node", node.metadata.name, address, f"{'ready' if ready else 'not ready'}, {gpus} GPUs", ready)
+    return Row(
+        "node", node.metadata.name, address, f"{'ready' if ready else 'not ready'}, {gpus} GPUs", ready
+    )
 
 
 def _pod(pod: client.V1Pod) -> Row:
@@ -73,7 +75,9 @@ def _pod(pod: client.V1Pod) -> Row:
     state = ", ".join(waiting) or pod.status.phase
     text = f"{ready}/{len(pod.spec.containers)} {state}" + (f", {restarts} restarts" if restarts else "")
     healthy = pod.status.phase == "Succeeded" or ready == len(pod.spec.containers)
-    return Row("pod", f"{pod.metadata.namespace}/{pod.metadata.name}", pod.spec.node_name or "", text, healthy)
+    return Row(
+        "pod", f"{pod.metadata.namespace}/{pod.metadata.name}", pod.spec.node_name or "", text, healthy
+    )
 
 
 def show(cluster: Cluster, console: Console, *, as_json: bool) -> bool:

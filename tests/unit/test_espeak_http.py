@@ -70,7 +70,9 @@ def test_an_ordinary_sentence_is_not_made_before_it_is_listened_to() -> None:
         async with aclosing(process.pcm(SENTENCE, "en-us", 1.0, stall_seconds=5)) as pieces:
             await anext(pieces)
             await asyncio.sleep(0.1)
-            return synthesising(os.getpid())
+            made = synthesising(os.getpid())
+        await asyncio.sleep(0.2)  # for the event loop to see the killed process end
+        return made
 
     assert asyncio.run(scenario()) == 1, "the whole sentence was made before its first chunk was sent"
 

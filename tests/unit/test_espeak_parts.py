@@ -13,10 +13,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "local" / "espeak"))
 
 from espeak_server import wav
+from espeak_server.app import Service
 from espeak_server.drain import Drain
 from espeak_server.errors import SpeechError
 from espeak_server.outputs import Outputs
 from espeak_server.process import plain
+from espeak_server.server import Server
+from espeak_server.settings import Settings
 from espeak_server.splitter import Splitter
 from espeak_server.voices import Voice, choose
 
@@ -101,6 +104,12 @@ class TestOutputs:
         outputs = Outputs(tmp_path)
         names = [asyncio.run(outputs.save(b"ab", identity)) for identity in ("f", "a", "c")]
         assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_an_idle_connection_outlives_envoys_patience() -> None:
+    settings = Settings()
+    kept = Server(settings, Service(settings)).config.timeout_keep_alive
+    assert kept > 3600, "Envoy would send a request into a connection that the server is closing"
 
 
 def test_draining_waits_for_what_is_in_flight_and_no_longer() -> None:

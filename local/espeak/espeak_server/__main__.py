@@ -11,6 +11,7 @@ from espeak_server.settings import Settings
 
 
 def main() -> int:
+    """Serve until told to stop; the exit status."""
     try:
         settings = Settings()
     except ValidationError as failure:

@@ -60,6 +60,7 @@ class Service:
         )
 
     def loaded(self) -> bool:
+        """Whether the voices can be spoken with."""
         return bool(self._synthesizer.voices)
 
     @contextlib.asynccontextmanager
@@ -76,20 +77,23 @@ class Service:
         except EspeakFailed as failure:
             self.failed = True
             log(logging.ERROR, "cannot speak", reason=str(failure))
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 - the last stop: logged whole, and the server ends
             self.failed = True
             log(logging.ERROR, "cannot speak", failure=failure)
 
     async def health(self, _: Request) -> Response:
+        """Readiness: 200 only while new utterances are taken."""
         ready = self.loaded() and not self.drain.draining
         state = "draining" if self.drain.draining else "ok" if ready else "loading"
         detail = {"status": state, "voices": len(self._synthesizer.voices), "outputs": self._outputs.state}
         return JSONResponse(detail, status_code=200 if ready else 503, headers={"cache-control": "no-store"})
 
     async def livez(self, _: Request) -> Response:
+        """Liveness: that the event loop turns, drained or not."""
         return JSONResponse({"status": "alive"})
 
     async def voices(self, _: Request) -> Response:
+        """The names that `voice` may have."""
         known = self._synthesizer.voices
         return JSONResponse(
             {
@@ -101,12 +105,15 @@ class Service:
         )
 
     async def speech(self, request: Request) -> Response:
+        """`POST /v1/audio/speech`."""
         return await speech.respond(request, self._settings, self._synthesizer)
 
     async def stream(self, socket: WebSocket) -> None:
+        """The WebSocket."""
         await Session(socket, self._settings, self._synthesizer).run(self.drain)
 
     async def page(self, _: Request) -> Response:
+        """The page where a person types and listens."""
         headers = {
             "content-security-policy": content_security_policy(self._page),
             "x-content-type-options": "nosniff",
@@ -131,13 +138,13 @@ def content_security_policy(page: str) -> str:
 
 
 async def _speech_error(_: Request, failure: Exception) -> Response:
-    assert isinstance(failure, SpeechError)
+    assert isinstance(failure, SpeechError)  # noqa: S101 - for the type checker; Starlette chose by the type
     headers = {"retry-after": "1"} if failure.status == 503 else None
     return JSONResponse(failure.body(), status_code=failure.status, headers=headers)
 
 
 async def _http_error(request: Request, failure: Exception) -> Response:
-    assert isinstance(failure, HTTPException)
+    assert isinstance(failure, HTTPException)  # noqa: S101 - the same
     told = {
         404: f"There is no {request.url.path} here.",
         405: f"{request.method} is not for {request.url.path}.",

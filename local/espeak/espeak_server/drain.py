@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 
 class Drain:
+    """What is in flight, and who wants to know that the end has begun."""
+
     def __init__(self) -> None:
         self.draining = False
         self._in_flight = 0
@@ -14,6 +16,7 @@ class Drain:
         self._listeners: set[Callable[[], None]] = set()
 
     def begin(self) -> None:
+        """From now on nothing new is to be taken; the listeners are told once."""
         if self.draining:
             return
         self.draining = True

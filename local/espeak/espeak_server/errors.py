@@ -26,6 +26,7 @@ class SpeechError(Exception):
         self.param = param
 
     def body(self) -> dict[str, object]:
+        """The JSON body."""
         kind = TYPES.get(self.status, "HTTPError")
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.status}}
 

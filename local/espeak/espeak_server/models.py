@@ -19,6 +19,8 @@ def _id_of_voice(value: Any) -> Any:
 
 
 class SpeechOptions(BaseModel):
+    """What a request and a WebSocket's session have in common."""
+
     model_config = ConfigDict(frozen=True)
 
     model: str | None = None
@@ -46,6 +48,7 @@ class SpeechRequest(SpeechOptions):
 
     @property
     def streams(self) -> bool:
+        """Whether the audio is to be sent as it is made."""
         return self.stream or self.stream_format == "audio"
 
 

@@ -16,6 +16,8 @@ from espeak_server.logs import log
 
 
 class Outputs:
+    """The directory of kept utterances."""
+
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.state = "ok"

@@ -18,11 +18,14 @@ from espeak_server.app import Service
 from espeak_server.logs import log
 from espeak_server.settings import Settings
 
+_KEEP_ALIVE_SECONDS = 3900
 _LAST_BYTES_SECONDS = 2
 """For what has been answered but still lies in a socket's buffer."""
 
 
 class Server(uvicorn.Server):
+    """One process's uvicorn server."""
+
     def __init__(self, settings: Settings, service: Service) -> None:
         super().__init__(
             uvicorn.Config(
@@ -37,6 +40,9 @@ class Server(uvicorn.Server):
                 ws_max_size=1 << 20,
                 # PCM hardly shrinks, and compressing it would hold back the first chunk.
                 ws_per_message_deflate=False,
+                # Longer than Envoy keeps an idle connection (one hour): whoever closes first must be the client,
+                # or a request now and then meets a connection that has just gone.
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=_LAST_BYTES_SECONDS,
             )
         )
@@ -62,9 +68,11 @@ class Server(uvicorn.Server):
         self._service.drain.begin()
 
     async def on_tick(self, counter: int) -> bool:
+        """Stop too when the voices cannot be loaded."""
         return await super().on_tick(counter) or self._service.failed
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Log where it listens: PORT=0 takes a free port."""
         await super().startup(sockets)
         for listener in self.servers:
             for bound in listener.sockets:
@@ -72,6 +80,7 @@ class Server(uvicorn.Server):
                 log(logging.INFO, "listening", address=address, port=port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then shut down."""
         # The listening socket stays open meanwhile: a probe reads "draining", not a refused connection.
         self._service.drain.begin()
         left = await self._service.drain.wait(self._settings.drain_seconds)

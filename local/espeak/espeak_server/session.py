@@ -48,6 +48,8 @@ class _Leave:
 
 
 class Session:
+    """One connection, from its handshake to its close frame."""
+
     def __init__(self, socket: WebSocket, settings: Settings, synthesizer: Synthesizer) -> None:
         self._socket = socket
         self._settings = settings
@@ -64,6 +66,7 @@ class Session:
         """The open utterance was too long; its text is ignored up to input.done."""
 
     async def run(self, drain: Drain) -> None:
+        """Serve until either side ends it, or until `drain` has begun and nothing is owed."""
         await self._socket.accept()
         with drain.listener(lambda: self._inbox.put_nowait(_Leave())):
             try:
@@ -101,7 +104,7 @@ class Session:
             log(logging.WARNING, "websocket gave no room to send", seconds=self._settings.stall_seconds)
         except WebSocketDisconnect:
             pass
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 - logged whole; the client gets 1011
             log(logging.ERROR, "websocket failed", failure=failure)
             await self._socket.close(1011, "internal error")
 

@@ -7,9 +7,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
+    """The server's settings."""
+
     model_config = SettingsConfigDict(frozen=True)
 
-    host: str = "0.0.0.0"
+    host: str = "0.0.0.0"  # noqa: S104 - a pod is reached from outside of it
     """Address to listen on."""
     port: int = Field(default=8091, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""

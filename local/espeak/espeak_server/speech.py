@@ -35,6 +35,8 @@ class AudioStream(StreamingResponse):
         self._stall_seconds = stall_seconds
 
     async def stream_response(self, send: Send) -> None:
+        """Send the pieces; close their source in any case."""
+
         async def send_or_give_up(message: Message) -> None:
             async with asyncio.timeout(self._stall_seconds):
                 await send(message)
@@ -44,6 +46,7 @@ class AudioStream(StreamingResponse):
 
 
 async def respond(request: Request, settings: Settings, synthesizer: Synthesizer) -> Response:
+    """Answer a request; raises SpeechError where it is refused."""
     wanted = await _parse(request, settings)
     headers = {"x-sample-rate": str(wav.SAMPLE_RATE), "x-channels": str(wav.CHANNELS)}
     media_type = f"audio/{wanted.response_format}"

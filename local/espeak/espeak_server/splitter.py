@@ -12,6 +12,8 @@ _ENDS = {
 
 
 class Splitter:
+    """The text of one utterance that has arrived and is not spoken yet."""
+
     def __init__(self, granularity: Literal["none", "sentence", "clause"] = "none") -> None:
         self._end = _ENDS.get(granularity)
         self._kept = ""

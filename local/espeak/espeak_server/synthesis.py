@@ -19,6 +19,8 @@ from espeak_server.voices import Voice
 
 
 class Synthesizer:
+    """The one way to audio for both HTTP and WebSocket."""
+
     def __init__(self, settings: Settings, outputs: Outputs) -> None:
         self._settings = settings
         self._outputs = outputs
@@ -65,6 +67,7 @@ class Synthesizer:
         )
 
     def check_text(self, text: str) -> None:
+        """Raises SpeechError where the text is too long, or nothing."""
         if len(text) > self._settings.max_input_chars:
             limit = self._settings.max_input_chars
             raise SpeechError(400, f"input has {len(text)} characters; the most is {limit}.", "input")

@@ -10,6 +10,8 @@ from espeak_server.errors import SpeechError
 
 @dataclass(frozen=True, kw_only=True)
 class Voice:
+    """One voice of espeak-ng."""
+
     name: str
     """The language tag that espeak-ng takes after -v."""
     label: str
@@ -32,6 +34,7 @@ async def listed() -> list[Voice]:
 
 
 def choose(voices: Mapping[str, Voice], name: str) -> Voice:
+    """The voice of that name; the refusal of another one names those near it."""
     if (voice := voices.get(name)) or (voice := voices.get(name.lower())):
         return voice
     near = difflib.get_close_matches(name.lower(), voices, n=3, cutoff=0.6)
