@@ -13,10 +13,10 @@ INSTALLED := $(VENV)/.installed
 tools = PATH="$(VENV)/bin:$$($(PY) -m local tools $(1)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test check preview fmt render-readme
+.PHONY: help up down status test test-packages check preview fmt
 
-help: ## Print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  NAME=$(NAME)   the embedded cluster to work on; several can run side by side"
 	@echo "  PORT=            port of 127.0.0.1 at which make up serves (8443)"
@@ -52,11 +52,20 @@ check: $(INSTALLED) ## Format, lint, types and unit tests
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy .
+	@MYPYPATH=local/espeak $(VENV)/bin/mypy --config-file= --strict --explicit-package-bases local/espeak tests/unit/test_espeak_*.py
 	@$(PY) -m pytest tests/unit -q -n 2
 
-test: check ## Everything: checks, the real engine, a real cluster of its own
-	@$(PY) -m local up --name test --port 0
-	@$(call tools,) $(PY) -m pytest tests/engine tests/cluster -q
+test: test-packages check ## Everything: checks, the real engine, a real cluster of its own
+	@$(PY) -m local upstream
+	@$(call tools,--group pulumi) $(PY) -m pytest tests/engine -q -n 2
+	@$(PY) -m local up --name test --port 0 || test -z "$(CI)"
+	@$(call tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
+		$(PY) -m local down --name test; $(PY) -m ops forget --name test; exit $$result
+
+# Tests that need what cannot be installed here skip and say so.
+test-packages:
+	@for program in espeak-ng ps; do command -v $$program >/dev/null || { \
+		apt-get update -qq; apt-get install -y -qq --no-install-recommends espeak-ng procps >/dev/null || true; }; done
 
 fmt: $(INSTALLED) ## Format the code and write the README's settings table anew
 	@$(VENV)/bin/ruff format .

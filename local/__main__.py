@@ -99,6 +99,7 @@ def _existing(name: str) -> layout.Cluster:
 
 
 def main() -> None:
+    """Runs a command; problems that a person can mend are one line and exit code 1."""
     # A terminated command unwinds as an interrupted one does, so that half-made files go.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

@@ -33,6 +33,7 @@ PACKAGES = {
 
 
 def check_machine() -> None:
+    """Refuses a machine that is not Linux, and a user who is not root."""
     if platform.system() != "Linux":
         raise LocalError(f"The embedded cluster needs Linux, this is {platform.system()}. {WAY_OUT}")
     if os.geteuid() != 0:
@@ -68,6 +69,7 @@ def check_kernel() -> None:
 
 
 def check_port(port: int) -> None:
+    """Refuses a port of 127.0.0.1 that something listens on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -79,6 +81,7 @@ def check_port(port: int) -> None:
 
 
 def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

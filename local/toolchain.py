@@ -41,6 +41,8 @@ stay below FREE_DISK."""
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
+    """One binary: its package, and what makes one on PATH print its version."""
+
     name: str
     package: str
     probe: tuple[str, ...] = ()
@@ -63,6 +65,7 @@ class Module:
 
     @property
     def directory(self) -> Path:
+        """Where the module's go.mod is."""
         return paths.BUILD / self.name
 
     @property
@@ -78,6 +81,7 @@ class Module:
 
     @property
     def output(self) -> Path:
+        """Where its binaries are kept."""
         return paths.CACHE / "tools" / f"{self.name}-{self.digest}"
 
 
@@ -90,6 +94,7 @@ class Upstream:
 
     @property
     def target(self) -> Path:
+        """Where the Pulumi program looks for it."""
         repository, tag = self.module.removeprefix("github.com/").split("@")
         return paths.CACHE / "upstream" / repository / tag / self.path
 

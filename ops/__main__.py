@@ -112,6 +112,7 @@ def table() -> None:
 
 
 def main() -> None:
+    """Runs a command; problems that a person can mend are one line and exit code 1."""
     try:
         app()
     except OpsError as error:

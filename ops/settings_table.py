@@ -15,7 +15,8 @@ def table(project: Path) -> str:
     rows = ["| key | type | default | what it sets |", "| --- | --- | --- | --- |"]
     for key, declaration in yaml.safe_load(project.read_text())["config"].items():
         default = declaration.get("default")
-        shown = "" if default is None else f"`{default}`"
+        # An empty default means "not set"; the description says what holds then.
+        shown = f"`{default}`" if default else ""
         description = " ".join(str(declaration.get("description", "")).split()).replace("|", "\\|")
         rows.append(
             f"| `{key.removeprefix('tts-platform:')}` | {declaration['type']} | {shown} | {description} |"
@@ -30,4 +31,5 @@ def with_table(readme: str, project: Path) -> str:
 
 
 def write(readme: Path, project: Path) -> None:
+    """Puts the table into the README."""
     readme.write_text(with_table(readme.read_text(), project))

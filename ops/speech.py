@@ -24,6 +24,8 @@ FIRST_ANSWER = 120
 
 @dataclass(frozen=True)
 class Spoken:
+    """What the service said."""
+
     wav: bytes
     seconds: float
     """Length of the audio."""

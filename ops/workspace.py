@@ -37,6 +37,7 @@ class Workspace:
 
     @property
     def config_file(self) -> Path:
+        """The stack's settings: the committed ones, and what only this machine knows."""
         return self.directory / f"Pulumi.{self.stack}.yaml"
 
     def prepare(self, settings: Mapping[str, Any]) -> None:

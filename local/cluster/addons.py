@@ -31,6 +31,7 @@ WAIT = 300
 
 
 def api(cluster: Cluster) -> client.ApiClient:
+    """A client of the cluster's API server, as its administrator."""
     return config.new_client_from_config(config_file=str(cluster.kubeconfig))
 
 
@@ -74,6 +75,7 @@ def apply(cluster: Cluster, tools: Path) -> None:
 
 
 def wait_for_addons(cluster: Cluster, console: Console) -> None:
+    """Returns when every add-on is whole."""
     apps = client.AppsV1Api(api(cluster))
     _wait(cluster, console, "DNS, volumes and network policies", lambda: addons_missing(apps))
 

@@ -25,6 +25,7 @@ mount --make-rshared /
 
 
 def main() -> None:
+    """Makes the namespaces' contents; does not return, the supervisor takes its place."""
     directory = Path(sys.argv[1])
     cluster = layout.find(directory.name)
     if cluster is None or cluster.directory != directory:

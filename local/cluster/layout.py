@@ -40,18 +40,22 @@ class Cluster:
 
     @property
     def directory(self) -> Path:
+        """All that the cluster keeps."""
         return paths.CLUSTERS / self.name
 
     @property
     def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
         return self.directory / "kubeconfig"
 
     @property
     def logs(self) -> Path:
+        """A log file a process."""
         return self.directory / "logs"
 
     @property
     def pki(self) -> Path:
+        """Certificates, keys and the components' kubeconfigs."""
         return self.directory / "pki"
 
     @property
@@ -75,6 +79,7 @@ class Cluster:
 
     @cached_property
     def node_network(self) -> IPv4Network:
+        """Addresses of the nodes, of the control plane and of the host's link."""
         return list(_NODE_RANGE.subnets(new_prefix=24))[self.number]
 
     @cached_property
@@ -84,6 +89,7 @@ class Cluster:
 
     @property
     def host_address(self) -> IPv4Address:
+        """The host's own end of the link."""
         return self.node_network[1]
 
     @property
@@ -92,9 +98,11 @@ class Cluster:
         return self.node_network[2]
 
     def node_address(self, node: str) -> IPv4Address:
+        """A node's address."""
         return self.node_network[3 + NODES.index(node)]
 
     def pod_network(self, node: str) -> IPv4Network:
+        """Addresses of a node's pods."""
         return self._upper[NODES.index(node)]
 
     @property
@@ -104,22 +112,27 @@ class Cluster:
 
     @property
     def service_network(self) -> IPv4Network:
+        """Addresses of services."""
         return self._upper[2]
 
     @property
     def api_service_address(self) -> IPv4Address:
+        """The service `kubernetes`."""
         return self.service_network[1]
 
     @property
     def dns_address(self) -> IPv4Address:
+        """The service `kube-dns`."""
         return self.service_network[10]
 
     @property
     def server(self) -> str:
+        """URL of the API server."""
         return f"https://{self.control_address}:6443"
 
 
 def check_name(name: str) -> str:
+    """The name, if it can name a cluster; LocalError otherwise."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
         raise LocalError(f'"{name}" cannot name a cluster: write up to 20 small letters, digits and dashes.')
     return name

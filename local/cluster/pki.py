@@ -27,6 +27,8 @@ AUTHORITY_VALIDITY = datetime.timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Authority:
+    """A certificate authority and its key."""
+
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 

@@ -30,6 +30,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Program:
+    """A process that the supervisor keeps running."""
+
     name: str
     command: tuple[str, ...]
 
@@ -212,7 +214,8 @@ def start(cluster: Cluster) -> None:
         process = subprocess.Popen(
             [*command, *boot],
             cwd=paths.CHECKOUT,
-            env={"PATH": os.environ["PATH"], "HOME": str(Path.home())},
+            # The variables that decide where a cluster's files are have to decide the same within.
+            env={"PATH": os.environ["PATH"], "HOME": str(Path.home()), **_directories()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -225,6 +228,10 @@ def start(cluster: Cluster) -> None:
             last = (cluster.logs / "boot.log").read_text().strip().splitlines()[-1:]
             raise LocalError(f"The cluster's namespaces could not be made: {' '.join(last) or 'no message'}")
         time.sleep(0.1)
+
+
+def _directories() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME") if name in os.environ}
 
 
 def stop(cluster: Cluster) -> None:

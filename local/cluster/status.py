@@ -17,6 +17,8 @@ from local.cluster.layout import Cluster
 
 @dataclass(frozen=True)
 class Row:
+    """One line of the status."""
+
     kind: str
     name: str
     where: str

@@ -52,6 +52,7 @@ class Image:
 
 
 def definitions(file: Path = DEFINITIONS) -> list[Image]:
+    """The images of a definition file."""
     entries = tomllib.loads(file.read_text())["image"]
     return [Image(**{**entry, "entrypoint": tuple(entry.get("entrypoint", ()))}) for entry in entries]
 

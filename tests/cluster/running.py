@@ -1,0 +1,121 @@
+"""The running cluster as the tests see it: its API, its pods, and the stack that is deployed on it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
+from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_not_result, stop_after_delay, wait_fixed
+from urllib3.exceptions import HTTPError
+
+from local.cluster.layout import Cluster
+
+NAMESPACE = "tts"
+EDGE_NAMESPACE = "projectcontour"
+SPEECH = "app.kubernetes.io/name=speech"
+
+T = TypeVar("T")
+
+
+def eventually(what: Callable[[], T], seconds: float, why: str) -> T:
+    """The first true answer; fails with `why` where none comes in time. The API may be away meanwhile."""
+    retrying = Retrying(
+        retry=retry_if_not_result(bool) | retry_if_exception_type((ApiException, HTTPError, OSError)),
+        wait=wait_fixed(0.2),
+        stop=stop_after_delay(seconds),
+    )
+    try:
+        return retrying(what)
+    except RetryError as error:
+        attempt = error.last_attempt
+        last = attempt.exception() if attempt.failed else attempt.result()
+        raise AssertionError(f"{why}: not within {seconds:.0f} s (last: {last})") from None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cluster that runs."""
+
+    cluster: Cluster
+
+    @cached_property
+    def api(self) -> client.ApiClient:
+        return config.new_client_from_config(config_file=str(self.cluster.kubeconfig))
+
+    @cached_property
+    def core(self) -> client.CoreV1Api:
+        return client.CoreV1Api(self.api)
+
+    @cached_property
+    def apps(self) -> client.AppsV1Api:
+        return client.AppsV1Api(self.api)
+
+    @cached_property
+    def networking(self) -> client.NetworkingV1Api:
+        return client.NetworkingV1Api(self.api)
+
+    def pods(self, namespace: str, selector: str) -> list[Any]:
+        """Pods that are not on their way out."""
+        listed = self.core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=10)
+        return [pod for pod in listed.items if pod.metadata.deletion_timestamp is None]
+
+    def ready_pods(self, namespace: str, selector: str) -> list[Any]:
+        return [pod for pod in self.pods(namespace, selector) if is_ready(pod)]
+
+    def speech_pod(self) -> Any:
+        """The ready pod that speaks."""
+        return eventually(
+            lambda: self.ready_pods(NAMESPACE, SPEECH), 60, "there is a ready speech pod to look at"
+        )[0]
+
+    def envoy_pod(self) -> Any:
+        return eventually(lambda: self.ready_pods(EDGE_NAMESPACE, "app=envoy"), 60, "there is a ready Envoy")[0]
+
+    def python(self, pod: Any, container: str, program: str, *arguments: str) -> str:
+        """What a Python program prints inside a container."""
+        # A client of its own: the stream helper swaps the client's request method while it runs.
+        api = client.CoreV1Api(config.new_client_from_config(config_file=str(self.cluster.kubeconfig)))
+        command = ["python3", "-c", program, *arguments]
+        answer: str = stream(
+            api.connect_get_namespaced_pod_exec,
+            pod.metadata.name,
+            pod.metadata.namespace,
+            container=container,
+            command=command,
+            stdout=True,
+            stderr=True,
+            stdin=False,
+            tty=False,
+        )
+        return answer.strip()
+
+
+def is_ready(pod: Any) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
+
+
+@dataclass
+class Measured:
+    """Named figures. No test passes or fails by them."""
+
+    file: Path | None
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    def record(self, name: str, seconds: float) -> None:
+        self.seconds[name] = round(seconds, 2)
+
+    def timed(self, name: str, what: Callable[[], T]) -> T:
+        """Does it and records how long it took."""
+        started = time.monotonic()
+        answer = what()
+        self.record(name, time.monotonic() - started)
+        return answer
+
+
+def labels_of(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())

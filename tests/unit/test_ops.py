@@ -1,0 +1,61 @@
+"""The commands around `pulumi up`."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ops import settings_table, workspace
+from ops.errors import OpsError
+from ops.workspace import CHECKOUT, Workspace
+
+
+def test_the_readme_lists_every_key_as_it_is_declared() -> None:
+    readme = (CHECKOUT / "README.md").read_text()
+    assert readme == settings_table.with_table(readme, CHECKOUT / "Pulumi.yaml"), "run make fmt"
+    for key in yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())["config"]:
+        assert f"| `{key}` |" in readme
+
+
+class TestWorkspace:
+    @pytest.fixture
+    def calls(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+        made: list[tuple[str, ...]] = []
+        monkeypatch.setattr(Workspace, "run", lambda _self, *arguments, **_: made.append(arguments))
+        return made
+
+    def test_the_committed_settings_are_copied_never_changed(
+        self, tmp_path: Path, calls: list[tuple[str, ...]]
+    ) -> None:
+        committed = (CHECKOUT / "Pulumi.local.yaml").read_text()
+        stack = Workspace(stack="local", directory=tmp_path)
+        stack.prepare({"httpsPort": 9443})
+        assert (CHECKOUT / "Pulumi.local.yaml").read_text() == committed
+        config = yaml.safe_load(stack.config_file.read_text())["config"]
+        assert config["tts-platform:httpsPort"] == 9443
+        assert config["tts-platform:engine"] == "espeak"
+        assert calls == [("stack", "init", "local")]
+
+    def test_the_salt_of_the_secrets_survives(self, tmp_path: Path, calls: list[tuple[str, ...]]) -> None:
+        stack = Workspace(stack="local", directory=tmp_path)
+        stack.prepare({})
+        stack.config_file.write_text(stack.config_file.read_text() + "encryptionsalt: v1:salt\n")
+        passphrase = (tmp_path / "passphrase").read_text()
+        stack.prepare({"httpsPort": 9443})
+        assert yaml.safe_load(stack.config_file.read_text())["encryptionsalt"] == "v1:salt", (
+            "the stack's secrets could not be read any more"
+        )
+        assert (tmp_path / "passphrase").read_text() == passphrase
+
+    def test_the_passphrase_is_for_its_owner_alone(
+        self, tmp_path: Path, calls: list[tuple[str, ...]]
+    ) -> None:
+        Workspace(stack="local", directory=tmp_path).prepare({})
+        assert (tmp_path / "passphrase").stat().st_mode & 0o077 == 0
+
+    def test_a_missing_pulumi_is_said_in_one_line(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(workspace.shutil, "which", lambda _: None)
+        with pytest.raises(OpsError, match="pulumi is not on PATH: run make up"):
+            Workspace(stack="local", directory=tmp_path).run("up")
