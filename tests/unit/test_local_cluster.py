@@ -105,7 +105,8 @@ class TestRefusals:
 
 
 class TestConfiguration:
-    def test_the_same_settings_write_the_same_files(self, clusters: Path) -> None:
+    @pytest.mark.usefixtures("clusters")
+    def test_the_same_settings_write_the_same_files(self) -> None:
         cluster = layout.allocate("one", 8443)
         assert processes.configure(cluster, Path("/tools")), "a new cluster is a change"
         assert not processes.configure(cluster, Path("/tools")), (
@@ -113,12 +114,14 @@ class TestConfiguration:
         )
         assert processes.configure(layout.allocate("one", 9443), Path("/tools")), "a new port is a change"
 
-    def test_only_the_gpu_node_is_tainted(self, clusters: Path) -> None:
+    @pytest.mark.usefixtures("clusters")
+    def test_only_the_gpu_node_is_tainted(self) -> None:
         cluster = layout.allocate("one", 8443)
         taints = {node: nodes._kubelet(cluster, node)["registerWithTaints"] for node in NODES}
         assert taints == {"edge": [], "gpu": [layout.GPU_TAINT]}
 
-    def test_keys_are_readable_by_root_alone(self, clusters: Path) -> None:
+    @pytest.mark.usefixtures("clusters")
+    def test_keys_are_readable_by_root_alone(self) -> None:
         from local.cluster import pki
 
         cluster = layout.allocate("one", 8443)
@@ -129,7 +132,8 @@ class TestConfiguration:
             "anyone on the machine is administrator"
         )
 
-    def test_the_authority_outlives_a_restart(self, clusters: Path) -> None:
+    @pytest.mark.usefixtures("clusters")
+    def test_the_authority_outlives_a_restart(self) -> None:
         from local.cluster import pki
 
         cluster = layout.allocate("one", 8443)

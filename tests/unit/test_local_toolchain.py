@@ -35,7 +35,8 @@ def put_on_path(caches: Path, name: str, says: str) -> None:
 
 
 class TestWhatIsOnPath:
-    def test_nothing_there_means_that_everything_is_built(self, caches: Path) -> None:
+    @pytest.mark.usefixtures("caches")
+    def test_nothing_there_means_that_everything_is_built(self) -> None:
         assert not toolchain.plan().found
         assert len(toolchain.plan().missing) == len(toolchain.pins()[0]), (
             "a tool would be missing at run time"
@@ -74,7 +75,8 @@ class TestWhatIsOnPath:
 
 
 class TestWhatWasBuilt:
-    def test_it_is_found_by_its_pins(self, caches: Path) -> None:
+    @pytest.mark.usefixtures("caches")
+    def test_it_is_found_by_its_pins(self) -> None:
         module("etcd").output.mkdir(parents=True)
         assert module("etcd") in toolchain.plan().ready, "a second make up would build again"
 
@@ -90,9 +92,8 @@ class TestWhatWasBuilt:
         (copy / "etcd" / "go.sum").write_text("changed")
         assert pinned.digest != before, "another checksum would run yesterday's binary"
 
-    def test_too_little_disk_is_said_before_anything_is_built(
-        self, caches: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.mark.usefixtures("caches")
+    def test_too_little_disk_is_said_before_anything_is_built(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(toolchain, "FREE_DISK", 10**18)
         monkeypatch.setattr(toolchain, "_go", lambda _: pytest.fail("it went on to build"))
         with pytest.raises(

@@ -36,7 +36,8 @@ class TestWorkspace:
         assert config["tts-platform:engine"] == "espeak"
         assert calls == [("stack", "init", "local")]
 
-    def test_the_salt_of_the_secrets_survives(self, tmp_path: Path, calls: list[tuple[str, ...]]) -> None:
+    @pytest.mark.usefixtures("calls")
+    def test_the_salt_of_the_secrets_survives(self, tmp_path: Path) -> None:
         stack = Workspace(stack="local", directory=tmp_path)
         stack.prepare({})
         stack.config_file.write_text(stack.config_file.read_text() + "encryptionsalt: v1:salt\n")
@@ -47,9 +48,8 @@ class TestWorkspace:
         )
         assert (tmp_path / "passphrase").read_text() == passphrase
 
-    def test_the_passphrase_is_for_its_owner_alone(
-        self, tmp_path: Path, calls: list[tuple[str, ...]]
-    ) -> None:
+    @pytest.mark.usefixtures("calls")
+    def test_the_passphrase_is_for_its_owner_alone(self, tmp_path: Path) -> None:
         Workspace(stack="local", directory=tmp_path).prepare({})
         assert (tmp_path / "passphrase").stat().st_mode & 0o077 == 0
 
