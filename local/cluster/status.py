@@ -52,7 +52,8 @@ def _kubernetes(cluster: Cluster) -> list[Row]:
     except (ApiException, HTTPError) as error:
         return [Row("api", cluster.server, "host", f"does not answer ({type(error).__name__})", False)]
     found = [_node(node) for node in nodes]
-    found += [_pod(pod) for pod in pods]
+    # A failed pod is history: its controller has replaced it.
+    found += [_pod(pod) for pod in pods if pod.status.phase != "Failed"]
     for claim in claims:
         name = f"{claim.metadata.namespace}/{claim.metadata.name}"
         size = (claim.status.capacity or {}).get("storage", "")

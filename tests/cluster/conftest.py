@@ -6,7 +6,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -114,12 +114,6 @@ def deployed(cluster: Cluster, before: set[str], measured: Measured) -> Deployed
     return stack
 
 
-@pytest.fixture(scope="session")
-def exposures() -> list[Exposure]:
-    """What the stack has been exposed as, in turn."""
-    return [Exposure.HOST_PORT]
-
-
 @pytest.fixture(scope="session", params=[Exposure.HOST_PORT, Exposure.HOST_NETWORK])
 def exposure(request: pytest.FixtureRequest, deployed: Deployed, measured: Measured) -> Exposure:
     """How Envoy meets the world; the change from one to the other is a real update of the stack."""
@@ -135,11 +129,6 @@ def exposure(request: pytest.FixtureRequest, deployed: Deployed, measured: Measu
     return wanted
 
 
-@pytest.fixture(scope="session")
-def ca(deployed: Deployed) -> str:
-    return deployed.authority()
-
-
 @pytest.fixture
 def door(deployed: Deployed, exposure: Exposure) -> Door:  # noqa: ARG001 - the exposure that is asked for
     """The edge node's own address, in each exposure."""
@@ -152,14 +141,14 @@ def any_door(deployed: Deployed) -> Door:
     return _door(deployed)
 
 
-@pytest.fixture(params=["node", "forwarded"])
-def either_door(request: pytest.FixtureRequest, door: Door) -> Iterator[Door]:
-    """The edge node's own address, and the port of the loopback that is forwarded to it."""
-    raise NotImplementedError
+@pytest.fixture
+def forwarded_door(door: Door, cluster: Cluster) -> Door:
+    """The port of the loopback that is forwarded to the edge: what a browser on this machine opens."""
+    return replace(door, address="127.0.0.1", port=cluster.port)
 
 
 def _door(deployed: Deployed) -> Door:
-    door = Door(str(deployed.cluster.node_address("edge")), 443, deployed.authority())
+    door = Door(str(deployed.cluster.node_address("edge")), 443, deployed.authority)
     eventually(lambda: speaks(door), 120, "the front door answers after an update of the stack")
     return door
 

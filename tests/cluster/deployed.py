@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from local.cluster.layout import Cluster
@@ -44,6 +45,7 @@ class Deployed:
         )
         return outputs
 
+    @cached_property
     def authority(self) -> str:
         """PEM of the CA that signed the service's certificate."""
         return speech.authority(str(self.cluster.kubeconfig), None, self.outputs()["ca_secret"])
