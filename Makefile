@@ -58,6 +58,7 @@ check: $(INSTALLED) ## Format, lint, types and unit tests
 test: test-packages check ## Everything: checks, the real engine, a real cluster of its own
 	@$(PY) -m local upstream
 	@$(call tools,--group pulumi) $(PY) -m pytest tests/engine -q -n 2
+	@$(PY) -m pytest tests/embedded -q
 	@$(PY) -m local up --name test --port 0 || test -z "$(CI)"
 	@$(call tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
 		$(PY) -m local down --name test; $(PY) -m ops forget --name test; exit $$result

@@ -13,7 +13,8 @@ import pulumi_kubernetes as kubernetes
 from components.edge import INGRESS_CLASS
 
 _API_VERSION = "cert-manager.io/v1"
-_CA_DURATION = "87600h"
+# As the API server writes it back: cert-manager parses and prints it anew, and any other spelling is a change for ever.
+_CA_DURATION = "87600h0m0s"
 _WAIT_READY = {"pulumi.com/waitFor": "condition=Ready"}
 
 

@@ -100,16 +100,19 @@ def _existing(name: str) -> layout.Cluster:
 
 def main() -> None:
     """Runs a command; problems that a person can mend are one line and exit code 1."""
-    # A terminated command unwinds as an interrupted one does, so that half-made files go.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # An interrupted or terminated command unwinds, so that half-made files go.
+    signal.signal(signal.SIGINT, _interrupted)
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
         app()
     except LocalError as error:
         console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("Interrupted. make up goes on from here; make down cleans up.")
-        sys.exit(130)
+
+
+def _interrupted(number: int, _: object) -> None:
+    console.print("Interrupted: make up goes on from here, make down cleans up.")
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

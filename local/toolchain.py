@@ -163,7 +163,7 @@ def _on_path(module: Module, found: dict[str, Path]) -> dict[str, Path] | None:
                 return None
         elif not tool.probe or not _version_will_do(module, _probe(where, tool.probe)):
             return None
-        tools[tool.name] = Path(where)
+        tools[tool.name] = Path(where).resolve()
     return tools
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,14 +114,17 @@ def table() -> None:
 
 def main() -> None:
     """Runs a command; problems that a person can mend are one line and exit code 1."""
+    signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
     except OpsError as error:
         console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("Interrupted; the same command goes on from here.")
-        sys.exit(130)
+
+
+def _interrupted(number: int, _: object) -> None:
+    console.print("Interrupted: the same command goes on from here.")
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

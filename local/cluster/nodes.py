@@ -34,8 +34,11 @@ state = "/run/containerd"
 """
 
 
-def write(cluster: Cluster, node: str, tools: Path) -> None:
-    """Writes every file that the node's processes read, and the directories that become its /var."""
+def write(cluster: Cluster, node: str, tools: Path) -> bool:
+    """Writes every file that the node's processes read, and the directories that become its /var.
+
+    True where that changed a file.
+    """
     directory = cluster.node_directory(node)
     var = directory / "var"
     for path in ("lib/kubelet", "lib/containerd", "lib/local-path", "log/pods", "log/containers", "tmp"):
@@ -44,18 +47,24 @@ def write(cluster: Cluster, node: str, tools: Path) -> None:
         if not (var / name).is_symlink():
             (var / name).symlink_to(target)
     (directory / "cni").mkdir(exist_ok=True)
-    _write(
-        directory / "containerd.toml", CONTAINERD.format(pause=PAUSE_IMAGE, tools=tools, directory=directory)
-    )
-    _write(directory / "cni" / "10-pods.conflist", json.dumps(_pod_network(cluster, node), indent=2))
-    _write(directory / "kubelet.yaml", yaml.safe_dump(_kubelet(cluster, node)))
-    _write(directory / "kube-proxy.yaml", yaml.safe_dump(_kube_proxy(cluster, node)))
-    # Pods have the cluster's DNS and nothing else: the embedded cluster reaches no network but its own.
-    _write(directory / "resolv.conf", "")
+    files = {
+        "containerd.toml": CONTAINERD.format(pause=PAUSE_IMAGE, tools=tools, directory=directory),
+        "cni/10-pods.conflist": json.dumps(_pod_network(cluster, node), indent=2),
+        "kubelet.yaml": yaml.safe_dump(_kubelet(cluster, node)),
+        "kube-proxy.yaml": yaml.safe_dump(_kube_proxy(cluster, node)),
+        # Pods have the cluster's DNS and nothing else: the embedded cluster reaches no network but its own.
+        "resolv.conf": "",
+    }
+    changed = [name for name, text in files.items() if write_if_changed(directory / name, text)]
+    return bool(changed)
 
 
-def _write(file: Path, text: str) -> None:
+def write_if_changed(file: Path, text: str) -> bool:
+    """Writes a file unless it says so already: kube-proxy ends when its configuration is touched."""
+    if file.exists() and file.read_text() == text:
+        return False
     file.write_text(text)
+    return True
 
 
 def _pod_network(cluster: Cluster, node: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ it ends, the kernel ends everything else: no process, mount, network namespace o
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import subprocess
@@ -144,7 +145,7 @@ def _node(cluster: Cluster, tools: Path, node: str) -> list[Program]:
 
 
 def configure(cluster: Cluster, tools: Path) -> bool:
-    """Writes the supervisor's configuration; True where that changed what is to run."""
+    """Writes the configuration of every process; True where that changed anything."""
     cluster.logs.mkdir(exist_ok=True)
     namespaces(cluster).mkdir(exist_ok=True)
     config = RawConfigParser()
@@ -174,13 +175,10 @@ def configure(cluster: Cluster, tools: Path) -> bool:
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "1",
         }
-    file = cluster.directory / "supervisord.conf"
-    before = file.read_text() if file.exists() else ""
-    with file.open("w") as out:
-        config.write(out)
-    for node in NODES:
-        nodes.write(cluster, node, tools)
-    return file.read_text() != before
+    text = io.StringIO()
+    config.write(text)
+    changed = nodes.write_if_changed(cluster.directory / "supervisord.conf", text.getvalue())
+    return any([changed, *(nodes.write(cluster, node, tools) for node in NODES)])
 
 
 def _hard_limit_allows(files: int) -> bool:

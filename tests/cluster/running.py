@@ -1,19 +1,21 @@
 """The running cluster as the tests see it: its API, its pods, and the stack that is deployed on it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_not_result, stop_after_delay, wait_fixed
 from urllib3.exceptions import HTTPError
 
-from local.cluster.layout import Cluster
+from local.cluster.layout import NODES, Cluster
 
 NAMESPACE = "tts"
 EDGE_NAMESPACE = "projectcontour"
@@ -21,11 +23,14 @@ SPEECH = "app.kubernetes.io/name=speech"
 
 T = TypeVar("T")
 
+_AWAY = (ApiException, HTTPError, httpx.HTTPError, OSError)
+"""What the API and the front door answer, or do not, while they are away."""
+
 
 def eventually(what: Callable[[], T], seconds: float, why: str) -> T:
-    """The first true answer; fails with `why` where none comes in time. The API may be away meanwhile."""
+    """The first true answer; fails with `why` where none comes in time. The API and the door may be away meanwhile."""
     retrying = Retrying(
-        retry=retry_if_not_result(bool) | retry_if_exception_type((ApiException, HTTPError, OSError)),
+        retry=retry_if_not_result(bool) | retry_if_exception_type(_AWAY),
         wait=wait_fixed(0.2),
         stop=stop_after_delay(seconds),
     )
@@ -33,7 +38,7 @@ def eventually(what: Callable[[], T], seconds: float, why: str) -> T:
         return retrying(what)
     except RetryError as error:
         attempt = error.last_attempt
-        last = attempt.exception() if attempt.failed else attempt.result()
+        last = repr(attempt.exception() if attempt.failed else attempt.result())[:500]
         raise AssertionError(f"{why}: not within {seconds:.0f} s (last: {last})") from None
 
 
@@ -56,6 +61,10 @@ class Running:
         return client.AppsV1Api(self.api)
 
     @cached_property
+    def coordination(self) -> client.CoordinationV1Api:
+        return client.CoordinationV1Api(self.api)
+
+    @cached_property
     def networking(self) -> client.NetworkingV1Api:
         return client.NetworkingV1Api(self.api)
 
@@ -66,6 +75,13 @@ class Running:
 
     def ready_pods(self, namespace: str, selector: str) -> list[Any]:
         return [pod for pod in self.pods(namespace, selector) if is_ready(pod)]
+
+    def nodes_alive(self, since: datetime) -> bool:
+        """Whether every node is ready and its kubelet has said so after that moment; conditions alone outlive it."""
+        nodes = self.core.list_node(_request_timeout=10).items
+        leases = self.coordination.list_namespaced_lease("kube-node-lease", _request_timeout=10).items
+        renewed = {lease.metadata.name for lease in leases if lease.spec.renew_time > since}
+        return renewed == set(NODES) and all(map(is_ready, nodes))
 
     def speech_pod(self) -> Any:
         """The ready pod that speaks."""
@@ -95,8 +111,13 @@ class Running:
         return answer.strip()
 
 
-def is_ready(pod: Any) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
+def is_ready(pod_or_node: Any) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in pod_or_node.status.conditions or [])
+
+
+def restarts(pods: list[Any]) -> dict[str, int]:
+    """By pod, how often its containers were started again."""
+    return {pod.metadata.name: sum(c.restart_count for c in pod.status.container_statuses or []) for pod in pods}
 
 
 @dataclass
@@ -116,6 +137,3 @@ class Measured:
         self.record(name, time.monotonic() - started)
         return answer
 
-
-def labels_of(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in labels.items())

@@ -1,0 +1,123 @@
+"""`kill -9` of each part: the service is back without a hand. The times are noted, not judged."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from local.cluster import processes
+from tests.cluster import faults
+from tests.cluster.conftest import speaks
+from tests.cluster.door import SENTENCE, Door, frames
+from tests.cluster.running import (
+    EDGE_NAMESPACE,
+    NAMESPACE,
+    SPEECH,
+    Measured,
+    Running,
+    eventually,
+    restarts,
+)
+
+PATIENCE = 120
+CONTOUR = "app=contour"
+
+
+@pytest.fixture(autouse=True)
+def _well_before(running: Running, any_door: Door) -> None:
+    """Each fault hits a cluster that is whole: the last one's is over."""
+    eventually(lambda: whole(running, datetime.min.replace(tzinfo=UTC)), PATIENCE, "the cluster is whole")
+    eventually(lambda: speaks(any_door), PATIENCE, "the service speaks before something is killed")
+
+
+def whole(running: Running, since: datetime) -> bool:
+    pods = (running.ready_pods(EDGE_NAMESPACE, "app=envoy"), running.ready_pods(NAMESPACE, SPEECH))
+    return running.nodes_alive(since) and all(pods)
+
+
+def test_contour(running: Running, any_door: Door, measured: Measured) -> None:
+    before = restarts(running.pods(EDGE_NAMESPACE, CONTOUR))
+    killed = faults.kill(running.cluster, faults.program("contour", "serve"))
+    started = time.monotonic()
+    assert killed == 2, "both replicas are to be gone at once"
+    with any_door.client() as voice:
+        assert frames(voice.say(SENTENCE).content), "Envoy goes on with the routes that it has"
+    eventually(
+        lambda: restarts(running.ready_pods(EDGE_NAMESPACE, CONTOUR)) == {name: n + 1 for name, n in before.items()},
+        PATIENCE,
+        "both Contours were started again and are ready",
+    )
+    measured.record("kill -9 of both Contours, until ready", time.monotonic() - started)
+    # Ready is one thing; that Envoy hears of a pod's new address again is what Contour is for.
+    pod = running.speech_pod()
+    running.core.delete_namespaced_pod(pod.metadata.name, NAMESPACE)
+    fresh = eventually(lambda: _other(running, pod.metadata.uid), PATIENCE, "a new speech pod is ready")
+    eventually(lambda: _answers_from(running, any_door, fresh), PATIENCE, "Envoy learns of the new pod")
+
+
+def test_envoy(running: Running, any_door: Door, measured: Measured) -> None:
+    assert faults.kill(running.cluster, faults.program("envoy")), "there was an Envoy"
+    seconds = _until_it_speaks(any_door, lambda: bool(faults.matching(running.cluster, faults.program("envoy"))))
+    measured.record("kill -9 of Envoy, until it speaks", seconds)
+
+
+def test_speech_server(running: Running, any_door: Door, measured: Measured) -> None:
+    server = faults.program("python3", "-m", "espeak_server")
+    pod = running.speech_pod()
+    assert faults.kill(running.cluster, server) == 1, "there was one speech server"
+    seconds = _until_it_speaks(any_door, lambda: bool(faults.matching(running.cluster, server)))
+    measured.record("kill -9 of the speech server, until it speaks", seconds)
+    after = running.speech_pod()
+    assert after.metadata.uid == pod.metadata.uid, "the container starts anew in its pod: the GPU stays its own"
+    restarts = after.status.container_statuses[0].restart_count
+    assert restarts > pod.status.container_statuses[0].restart_count, "it never went down, so nothing was shown"
+
+
+def test_kubelet(running: Running, any_door: Door, measured: Measured) -> None:
+    pod = running.speech_pod()
+    assert faults.kill(running.cluster, faults.program("kubelet")) == 2, "one on each node"
+    started = time.monotonic()
+    with any_door.client() as voice:
+        assert frames(voice.say(SENTENCE).content), "what runs goes on without it"
+    eventually(lambda: len(faults.matching(running.cluster, faults.program("kubelet"))) == 2, 60, "both are back")
+    # It does a kubelet's work again: a pod that goes is replaced.
+    running.core.delete_namespaced_pod(pod.metadata.name, NAMESPACE)
+    eventually(lambda: _other(running, pod.metadata.uid), PATIENCE, "kubelet starts a new speech pod")
+    measured.record("kill -9 of both kubelets, until a new pod is ready", time.monotonic() - started)
+    eventually(lambda: speaks(any_door), PATIENCE, "the new pod is served from")
+
+
+def test_every_process_comes_back(running: Running, any_door: Door, measured: Measured) -> None:
+    """The control plane and the nodes' own, all at once; containers live on."""
+    interface = processes.supervisor(running.cluster)
+    before = {info["name"]: info["pid"] for info in interface.getAllProcessInfo()}
+    interface.signalAllProcesses("KILL")
+    started, moment = time.monotonic(), datetime.now(UTC)
+
+    def back() -> bool:
+        now = {info["name"]: info for info in interface.getAllProcessInfo()}
+        return all(now[name]["statename"] == "RUNNING" and now[name]["pid"] != pid for name, pid in before.items())
+
+    eventually(back, PATIENCE, "the supervisor starts every process again")
+    eventually(lambda: whole(running, moment), PATIENCE, "the cluster is whole again")
+    eventually(lambda: speaks(any_door), PATIENCE, "the service speaks again")
+    measured.record("kill -9 of all of Kubernetes' processes, until it speaks", time.monotonic() - started)
+
+
+def _until_it_speaks(door: Door, is_back: Callable[[], bool]) -> float:
+    started = time.monotonic()
+    eventually(is_back, PATIENCE, "the process is started again")
+    eventually(lambda: speaks(door), PATIENCE, "the service speaks again")
+    return time.monotonic() - started
+
+
+def _other(running: Running, uid: str) -> object:
+    return next((pod for pod in running.ready_pods(NAMESPACE, SPEECH) if pod.metadata.uid != uid), None)
+
+
+def _answers_from(running: Running, door: Door, pod: object) -> bool:
+    """The old pod may linger while it drains; once it is gone, an answer can only be the new one's."""
+    listed = running.core.list_namespaced_pod(NAMESPACE, label_selector=SPEECH, _request_timeout=10).items
+    alone = [one.metadata.uid for one in listed] == [pod.metadata.uid]  # type: ignore[attr-defined]
+    return alone and speaks(door)
