@@ -33,7 +33,7 @@ ifeq ($(CONTEXT),)
 	@$(PY) -m local up --name $(NAME) $(if $(PORT),--port $(PORT))
 	@$(call tools,) $(PY) -m ops up --name $(NAME) --port "$$($(PY) -m local port --name $(NAME))" --kubeconfig "$$($(PY) -m local kubeconfig --name $(NAME))"
 else
-	@$(call tools,--group pulumi) $(PY) -m ops up --name "$(CONTEXT)" --context "$(CONTEXT)" --port 443 --kubeconfig "$(KUBECONFIG)"
+	@$(call tools,--group pulumi) $(PY) -m ops up --name "$(CONTEXT)" --context "$(CONTEXT)" $(if $(PORT),--port $(PORT)) --kubeconfig "$(KUBECONFIG)"
 endif
 
 down: $(INSTALLED) ## Take the cluster down and leave nothing behind

@@ -8,13 +8,14 @@ import shlex
 import shutil
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from ops import settings_table, speech
+from ops import forward, settings_table, speech
 from ops.errors import OpsError
 from ops.workspace import CHECKOUT, STATE, Workspace
 
@@ -41,18 +42,23 @@ def up(
 ) -> None:
     """Puts the local stack onto a cluster with the real `pulumi up`, and has it say something."""
     workspace = Workspace(stack="local", directory=STATE / name)
-    settings: dict[str, Any] = {"kubeconfig": str(kubeconfig.expanduser().resolve()), "httpsPort": port}
+    kubeconfig = kubeconfig.expanduser().resolve()
+    settings: dict[str, Any] = {"kubeconfig": str(kubeconfig), "httpsPort": port}
     if context is not None:
         settings["kubeContext"] = context
     workspace.prepare(settings)
     workspace.run("up", "--yes", "--skip-preview")
     outputs = json.loads(workspace.run("stack", "output", "--json", capture=True).stdout)
-    ca = (
-        speech.authority(str(kubeconfig), context, outputs["ca_secret"]) if outputs.get("ca_secret") else None
-    )
-    spoken = speech.speak(outputs["url"], ca)
+    secret = outputs.get("ca_secret")
+    ca = speech.authority(str(kubeconfig), context, secret) if secret else None
+    # The embedded cluster forwards its port by itself.
+    with nullcontext() if context is None else forward.forwarded(kubeconfig, context, port):
+        spoken = speech.speak(outputs["url"], ca)
     wav.write_bytes(spoken.wav)
     _say_how_to_use(workspace, outputs, ca, wav, spoken.seconds)
+    if context is not None:
+        output.print("Both work while this runs:")
+        print(shlex.join(forward.command(kubeconfig, context, port)))
 
 
 def _say_how_to_use(

@@ -90,7 +90,7 @@ def frames(wav_file: bytes) -> bytes:
         shape = (audio.getnchannels(), audio.getsampwidth(), audio.getframerate())
         assert shape == (1, 2, SAMPLE_RATE), f"a player would play {shape} at the wrong pitch"
         count = audio.getnframes()
-        samples = audio.readframes(count)
+        samples: bytes = audio.readframes(count)
     assert len(samples) == 2 * count, "the header promises more audio than came"
     return samples
 

@@ -6,6 +6,7 @@ A process counts as the cluster's where it descends from its first one; no other
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -35,7 +36,9 @@ def program(name: str, *arguments: str) -> Callable[[list[str]], bool]:
     """A program by its file's name, with these arguments first."""
 
     def is_wanted(command: list[str]) -> bool:
-        return bool(command) and os.path.basename(command[0]) == name and command[1:][: len(arguments)] == [*arguments]  # noqa: PTH119
+        if not command:
+            return False
+        return Path(command[0]).name == name and command[1:][: len(arguments)] == [*arguments]
 
     return is_wanted
 
@@ -74,5 +77,7 @@ def _kill(found: list[psutil.Process]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     eventually(
-        lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in found), 20, "killed is dead"
+        lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in found),
+        20,
+        "killed is dead",
     )

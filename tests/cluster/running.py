@@ -12,7 +12,14 @@ import httpx
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
-from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_not_result, stop_after_delay, wait_fixed
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_not_result,
+    stop_after_delay,
+    wait_fixed,
+)
 from urllib3.exceptions import HTTPError
 
 from local.cluster.layout import NODES, Cluster
@@ -70,8 +77,12 @@ class Running:
 
     def pods(self, namespace: str, selector: str) -> list[Any]:
         """Pods that are not on their way out."""
+        return [pod for pod in self.all_pods(namespace, selector) if pod.metadata.deletion_timestamp is None]
+
+    def all_pods(self, namespace: str, selector: str) -> list[Any]:
+        """Pods that have not ended. Kubernetes keeps those that a node refused as a record, and replaces them."""
         listed = self.core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=10)
-        return [pod for pod in listed.items if pod.metadata.deletion_timestamp is None]
+        return [pod for pod in listed.items if pod.status.phase not in {"Failed", "Succeeded"}]
 
     def ready_pods(self, namespace: str, selector: str) -> list[Any]:
         return [pod for pod in self.pods(namespace, selector) if is_ready(pod)]
@@ -90,7 +101,9 @@ class Running:
         )[0]
 
     def envoy_pod(self) -> Any:
-        return eventually(lambda: self.ready_pods(EDGE_NAMESPACE, "app=envoy"), 60, "there is a ready Envoy")[0]
+        return eventually(lambda: self.ready_pods(EDGE_NAMESPACE, "app=envoy"), 60, "there is a ready Envoy")[
+            0
+        ]
 
     def python(self, pod: Any, container: str, program: str, *arguments: str) -> str:
         """What a Python program prints inside a container."""
@@ -117,7 +130,9 @@ def is_ready(pod_or_node: Any) -> bool:
 
 def restarts(pods: list[Any]) -> dict[str, int]:
     """By pod, how often its containers were started again."""
-    return {pod.metadata.name: sum(c.restart_count for c in pod.status.container_statuses or []) for pod in pods}
+    return {
+        pod.metadata.name: sum(c.restart_count for c in pod.status.container_statuses or []) for pod in pods
+    }
 
 
 @dataclass
@@ -136,4 +151,3 @@ class Measured:
         answer = what()
         self.record(name, time.monotonic() - started)
         return answer
-

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kubernetes.client.exceptions import ApiException
@@ -74,10 +75,11 @@ def strangers(running: Running) -> Iterator[dict[str, Stranger]]:
     for name, (namespace, node) in wanted.items():
         running.core.create_namespaced_pod(namespace, stranger(name, node))
     try:
-        yield {
-            name: Stranger(running, eventually(lambda n=name, s=namespace: _ready(running, s, n), 60, f"{name} runs"))
-            for name, (namespace, _) in wanted.items()
-        }
+        found = {}
+        for name, (namespace, _) in wanted.items():
+            pod = eventually(partial(_ready, running, namespace, name), 60, f"the stranger {name} runs")
+            found[name] = Stranger(running, pod)
+        yield found
     finally:
         _remove(running)
 
@@ -85,7 +87,9 @@ def strangers(running: Running) -> Iterator[dict[str, Stranger]]:
 @contextmanager
 def no_policies(running: Running) -> Iterator[None]:
     """Everything is allowed, in and out. Policies add up: this needs none of ours to be touched."""
-    running.networking.create_namespaced_network_policy(NAMESPACE, _policy("allow-all", {}, ingress=[{}], egress=[{}]))
+    running.networking.create_namespaced_network_policy(
+        NAMESPACE, _policy("allow-all", {}, ingress=[{}], egress=[{}])
+    )
     try:
         yield
     finally:
@@ -108,7 +112,7 @@ def stranger(name: str, node: str, **container: Any) -> dict[str, Any]:
                     "name": "stranger",
                     "image": IMAGE,
                     "imagePullPolicy": "IfNotPresent",
-                    "command": ["python3", "-m", "http.server", str(LISTENS), "--directory", "/tmp"],
+                    "command": ["python3", "-m", "http.server", str(LISTENS), "--directory", "/proc/self"],
                     "readinessProbe": {"tcpSocket": {"port": LISTENS}, "periodSeconds": 1},
                     "securityContext": security,
                     **container,
@@ -120,7 +124,10 @@ def stranger(name: str, node: str, **container: Any) -> dict[str, Any]:
 
 def _policy(name: str, labels: dict[str, str], **rules: Any) -> dict[str, Any]:
     types = [kind.capitalize() for kind in rules]
-    return {"metadata": {"name": name}, "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": types, **rules}}
+    return {
+        "metadata": {"name": name},
+        "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": types, **rules},
+    }
 
 
 def _ready(running: Running, namespace: str, name: str) -> Any:
@@ -140,7 +147,9 @@ def _remove(running: Running) -> None:
 
 def _gone(running: Running) -> bool:
     names = [item.metadata.name for item in running.core.list_namespace(_request_timeout=10).items]
-    pods = [item.metadata.name for item in running.core.list_namespaced_pod(NAMESPACE, _request_timeout=10).items]
+    pods = [
+        item.metadata.name for item in running.core.list_namespaced_pod(NAMESPACE, _request_timeout=10).items
+    ]
     return ELSEWHERE not in names and "neighbour" not in pods
 
 

@@ -29,18 +29,22 @@ class TestCertificate:
         names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
             x509.SubjectAlternativeName
         )
-        assert names.value.get_values_for_type(x509.DNSName) == [DOMAIN], "a browser compares the name it opened"
+        assert names.value.get_values_for_type(x509.DNSName) == [DOMAIN], (
+            "a browser compares the name it opened"
+        )
 
     def test_nobody_else_does(self, door: Door) -> None:
         with pytest.raises(ssl.SSLCertVerificationError) as refused:
             door.tls(ssl.create_default_context())
-        assert refused.value.verify_code in (18, 19, 20, 21), "a world that trusts it already would prove nothing"
+        assert refused.value.verify_code in (18, 19, 20, 21), (
+            "a world that trusts it already would prove nothing"
+        )
 
     def test_another_name_gets_none(self, door: Door) -> None:
-        with socket.create_connection((door.address, door.port), 10) as plain:
-            # Envoy hangs up on a name that no route has.
-            with pytest.raises((ssl.SSLError, ConnectionError)):
-                door.trust().wrap_socket(plain, server_hostname="another.localhost")
+        plain = socket.create_connection((door.address, door.port), 10)
+        # Envoy hangs up on a name that no route has.
+        with plain, pytest.raises((ssl.SSLError, ConnectionError)):
+            door.trust().wrap_socket(plain, server_hostname="another.localhost")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
@@ -55,11 +59,17 @@ class TestProtocol:
         with pytest.raises(ssl.SSLError) as refused:
             door.tls(_only(door.trust(), ssl.TLSVersion.TLSv1_1))
         # An alert is the server's word. Without one it was this machine's own library that did not want to.
-        assert "ALERT_PROTOCOL_VERSION" in str(refused.value), "old TLS can be broken, and auditors look for it"
+        assert "ALERT_PROTOCOL_VERSION" in str(refused.value), (
+            "old TLS can be broken, and auditors look for it"
+        )
 
     def test_plain_http_is_sent_to_https(self, door: Door) -> None:
-        answer = httpx.get(f"http://{door.address}/v1/audio/speech", headers={"Host": DOMAIN}, trust_env=False)
-        assert answer.status_code == 301, "a person who types the name without https has to arrive all the same"
+        answer = httpx.get(
+            f"http://{door.address}/v1/audio/speech", headers={"Host": DOMAIN}, trust_env=False
+        )
+        assert answer.status_code == 301, (
+            "a person who types the name without https has to arrive all the same"
+        )
         assert answer.headers["location"] == f"https://{DOMAIN}/v1/audio/speech"
 
 
@@ -70,7 +80,9 @@ class TestAudio:
             one = measured.timed("one sentence over HTTPS", lambda: frames(voice.say(SENTENCE).read()))
         assert 1.5 < seconds(one) < 6, f"nine words take a voice three seconds, not {seconds(one):.1f}"
         assert seconds(short) < seconds(one) / 2, "one word takes less than nine"
-        assert 3 < seconds(long) / seconds(one) < 5, "four sentences last four times as long as one: nothing is cut"
+        assert 3 < seconds(long) / seconds(one) < 5, (
+            "four sentences last four times as long as one: nothing is cut"
+        )
 
     def test_it_can_be_heard(self, door: Door) -> None:
         with door.client() as voice:
@@ -96,7 +108,9 @@ class TestAudio:
         with door.client() as voice:
             answer = voice.say("")
         assert answer.status_code == 400, "the edge hands the engine's status on"
-        assert answer.json()["error"]["param"] == "input", "and the engine's words: the caller needs them to mend it"
+        assert answer.json()["error"]["param"] == "input", (
+            "and the engine's words: the caller needs them to mend it"
+        )
 
 
 class TestForwardedPort:

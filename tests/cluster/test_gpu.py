@@ -26,7 +26,9 @@ def pending(running: Running, deployed: Deployed) -> Iterator[Any]:  # noqa: ARG
 
         def unscheduled() -> str:
             conditions = running.core.read_namespaced_pod(name, "default").status.conditions or []
-            return next((str(c.message) for c in conditions if c.type == "PodScheduled" and c.status == "False"), "")
+            return next(
+                (str(c.message) for c in conditions if c.type == "PodScheduled" and c.status == "False"), ""
+            )
 
         return eventually(unscheduled, 20, "the scheduler says why it cannot place the pod")
 

@@ -7,11 +7,15 @@ from tests.cluster.running import Measured
 
 
 @pytest.mark.parametrize("command", [("up", "--yes", "--skip-preview"), ("preview",), ("refresh", "--yes")])
-def test_a_second_run_changes_nothing(deployed: Deployed, measured: Measured, command: tuple[str, ...]) -> None:
+def test_a_second_run_changes_nothing(
+    deployed: Deployed, measured: Measured, command: tuple[str, ...]
+) -> None:
     run = measured.timed(
         f"pulumi {command[0]}, nothing to do", lambda: deployed.pulumi(*command, "--expect-no-changes")
     )
-    assert run.returncode == 0, f"a diff that is always there hides the one that matters:\n{run.stdout[-4000:]}"
+    assert run.returncode == 0, (
+        f"a diff that is always there hides the one that matters:\n{run.stdout[-4000:]}"
+    )
 
 
 def test_a_change_is_noticed(deployed: Deployed) -> None:

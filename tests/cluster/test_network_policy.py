@@ -94,7 +94,9 @@ class TestIntoTheSpeechPod:
 
     def test_a_refusal_is_not_mistaken_for_an_empty_port(self, outside: dict[str, Stranger]) -> None:
         empty = outside["gpu"].address.replace(":8080", ":8081")
-        assert outside["edge"].connect(empty) == {empty: NOBODY_LISTENS}, "the probe cannot tell the two apart"
+        assert outside["edge"].connect(empty) == {empty: NOBODY_LISTENS}, (
+            "the probe cannot tell the two apart"
+        )
 
 
 class TestOutOfTheSpeechPod:
@@ -110,7 +112,9 @@ class TestOutOfTheSpeechPod:
         reached = {what: answers[target] for what, target in targets.items() if answers[target] != NO_ANSWER}
         assert not reached, "a text that breaks into the engine must find itself in a room without doors"
 
-    def test_it_is_the_policy_that_holds_it_back(self, running: Running, outside: dict[str, Stranger]) -> None:
+    def test_it_is_the_policy_that_holds_it_back(
+        self, running: Running, outside: dict[str, Stranger]
+    ) -> None:
         targets = everything_else(running.cluster, outside)
 
         def held_back() -> set[str]:

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from local.cluster import processes
 from tests.cluster import faults
 from tests.cluster.conftest import speaks
 from tests.cluster.door import SENTENCE, Door, frames
@@ -44,7 +44,10 @@ def test_contour(running: Running, any_door: Door, measured: Measured) -> None:
     with any_door.client() as voice:
         assert frames(voice.say(SENTENCE).content), "Envoy goes on with the routes that it has"
     eventually(
-        lambda: restarts(running.ready_pods(EDGE_NAMESPACE, CONTOUR)) == {name: n + 1 for name, n in before.items()},
+        lambda: (
+            restarts(running.ready_pods(EDGE_NAMESPACE, CONTOUR))
+            == {name: n + 1 for name, n in before.items()}
+        ),
         PATIENCE,
         "both Contours were started again and are ready",
     )
@@ -58,7 +61,9 @@ def test_contour(running: Running, any_door: Door, measured: Measured) -> None:
 
 def test_envoy(running: Running, any_door: Door, measured: Measured) -> None:
     assert faults.kill(running.cluster, faults.program("envoy")), "there was an Envoy"
-    seconds = _until_it_speaks(any_door, lambda: bool(faults.matching(running.cluster, faults.program("envoy"))))
+    seconds = _until_it_speaks(
+        any_door, lambda: bool(faults.matching(running.cluster, faults.program("envoy")))
+    )
     measured.record("kill -9 of Envoy, until it speaks", seconds)
 
 
@@ -69,40 +74,30 @@ def test_speech_server(running: Running, any_door: Door, measured: Measured) -> 
     seconds = _until_it_speaks(any_door, lambda: bool(faults.matching(running.cluster, server)))
     measured.record("kill -9 of the speech server, until it speaks", seconds)
     after = running.speech_pod()
-    assert after.metadata.uid == pod.metadata.uid, "the container starts anew in its pod: the GPU stays its own"
+    assert after.metadata.uid == pod.metadata.uid, (
+        "the container starts anew in its pod: the GPU stays its own"
+    )
     restarts = after.status.container_statuses[0].restart_count
-    assert restarts > pod.status.container_statuses[0].restart_count, "it never went down, so nothing was shown"
+    assert restarts > pod.status.container_statuses[0].restart_count, (
+        "it never went down, so nothing was shown"
+    )
 
 
 def test_kubelet(running: Running, any_door: Door, measured: Measured) -> None:
     pod = running.speech_pod()
     assert faults.kill(running.cluster, faults.program("kubelet")) == 2, "one on each node"
-    started = time.monotonic()
+    started, moment = time.monotonic(), datetime.now(UTC)
     with any_door.client() as voice:
         assert frames(voice.say(SENTENCE).content), "what runs goes on without it"
-    eventually(lambda: len(faults.matching(running.cluster, faults.program("kubelet"))) == 2, 60, "both are back")
+        eventually(lambda: running.nodes_alive(moment), PATIENCE, "both are back and say so")
+        measured.record("kill -9 of both kubelets, until the nodes report", time.monotonic() - started)
+        assert frames(voice.say(SENTENCE).content), "and goes on when it is back"
+    assert restarts([running.speech_pod()]) == restarts([pod]), "a model would load again for nothing"
     # It does a kubelet's work again: a pod that goes is replaced.
     running.core.delete_namespaced_pod(pod.metadata.name, NAMESPACE)
     eventually(lambda: _other(running, pod.metadata.uid), PATIENCE, "kubelet starts a new speech pod")
     measured.record("kill -9 of both kubelets, until a new pod is ready", time.monotonic() - started)
     eventually(lambda: speaks(any_door), PATIENCE, "the new pod is served from")
-
-
-def test_every_process_comes_back(running: Running, any_door: Door, measured: Measured) -> None:
-    """The control plane and the nodes' own, all at once; containers live on."""
-    interface = processes.supervisor(running.cluster)
-    before = {info["name"]: info["pid"] for info in interface.getAllProcessInfo()}
-    interface.signalAllProcesses("KILL")
-    started, moment = time.monotonic(), datetime.now(UTC)
-
-    def back() -> bool:
-        now = {info["name"]: info for info in interface.getAllProcessInfo()}
-        return all(now[name]["statename"] == "RUNNING" and now[name]["pid"] != pid for name, pid in before.items())
-
-    eventually(back, PATIENCE, "the supervisor starts every process again")
-    eventually(lambda: whole(running, moment), PATIENCE, "the cluster is whole again")
-    eventually(lambda: speaks(any_door), PATIENCE, "the service speaks again")
-    measured.record("kill -9 of all of Kubernetes' processes, until it speaks", time.monotonic() - started)
 
 
 def _until_it_speaks(door: Door, is_back: Callable[[], bool]) -> float:
@@ -112,12 +107,11 @@ def _until_it_speaks(door: Door, is_back: Callable[[], bool]) -> float:
     return time.monotonic() - started
 
 
-def _other(running: Running, uid: str) -> object:
+def _other(running: Running, uid: str) -> Any:
     return next((pod for pod in running.ready_pods(NAMESPACE, SPEECH) if pod.metadata.uid != uid), None)
 
 
-def _answers_from(running: Running, door: Door, pod: object) -> bool:
+def _answers_from(running: Running, door: Door, pod: Any) -> bool:
     """The old pod may linger while it drains; once it is gone, an answer can only be the new one's."""
-    listed = running.core.list_namespaced_pod(NAMESPACE, label_selector=SPEECH, _request_timeout=10).items
-    alone = [one.metadata.uid for one in listed] == [pod.metadata.uid]  # type: ignore[attr-defined]
+    alone = [one.metadata.uid for one in running.all_pods(NAMESPACE, SPEECH)] == [pod.metadata.uid]
     return alone and speaks(door)

@@ -74,7 +74,9 @@ def test_a_new_version_loses_no_request(
         time.sleep(3)
     assert not load.lost, f"of {dict(load.served)} these were lost:\n" + "\n".join(load.lost)
     assert load.served["reconnect"] >= 2, "no pod was replaced under the load, so nothing was shown"
-    assert min(load.served[kind] for kind in ("request", "websocket", "conversation")) > 30, "there was no load"
+    assert min(load.served[kind] for kind in ("request", "websocket", "conversation")) > 30, (
+        "there was no load"
+    )
     assert load.served["stream"] >= 3
 
 
@@ -90,7 +92,9 @@ def test_a_bad_version_leaves_the_old_one_serving(
     old = running.speech_pod()
     deployed.settings = {**before, **IMPATIENT, "image": f"{IMAGE}:{tag}"}
     with Load(any_door) as load:
-        run = measured.timed(f"pulumi up fails, image {tag}", lambda: deployed.pulumi("up", "--yes", "--skip-preview"))
+        run = measured.timed(
+            f"pulumi up fails, image {tag}", lambda: deployed.pulumi("up", "--yes", "--skip-preview")
+        )
         assert _still_serves(running, old), "the old version went before the new one was any good"
         started = time.monotonic()
         deployed.settings = before
@@ -111,7 +115,7 @@ def _alone(running: Running) -> str:
     """The image of the one speech pod that is left when all others have ended."""
 
     def left() -> Any:
-        pods = running.core.list_namespaced_pod(NAMESPACE, label_selector=SPEECH, _request_timeout=10).items
+        pods = running.all_pods(NAMESPACE, SPEECH)
         return pods[0].spec.containers[0].image if len(pods) == 1 else None
 
     image: str = eventually(left, 90, "the pod of the other version ends")

@@ -55,7 +55,9 @@ def test_outputs_survive_the_pod(running: Running, measured: Measured) -> None:
 def test_outputs_survive_the_node(running: Running, any_door: Door, measured: Measured) -> None:
     pod = running.speech_pod()
     (before,) = (status.container_id for status in pod.status.container_statuses)
-    assert faults.crash_node(running.cluster, "gpu") > 5, "kubelet, containerd, shims and containers were there"
+    assert faults.crash_node(running.cluster, "gpu") > 5, (
+        "kubelet, containerd, shims and containers were there"
+    )
     started = time.monotonic()
 
     def restarted() -> bool:
