@@ -20,7 +20,7 @@ from local.images import assembly
 Name = Annotated[str, typer.Option(help="Name of the cluster; several can run side by side.")]
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-console = Console(stderr=True)
+console = Console(stderr=True, soft_wrap=True)
 output = Console()
 
 

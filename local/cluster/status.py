@@ -37,7 +37,14 @@ def _processes(cluster: Cluster) -> list[Row]:
     except OSError:
         return [Row("process", "supervisord", "host", "does not run", False)]
     return [
-        Row("process", answer["name"], "host", answer["description"], answer["statename"] == "RUNNING")
+        # A running one's description is "pid 12, uptime 0:01:02", and the pid is one of the cluster's own namespace.
+        Row(
+            "process",
+            answer["name"],
+            "host",
+            answer["description"].partition(", ")[2] or answer["description"],
+            answer["statename"] == "RUNNING",
+        )
         for answer in answers
     ]
 
@@ -93,7 +100,7 @@ def show(cluster: Cluster, console: Console, *, as_json: bool) -> bool:
         return well
     table = Table(title=f"Cluster {cluster.name}, {cluster.server}", title_justify="left", box=None)
     for column in ("", "kind", "name", "where", "state"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=True)
     for row in found:
         mark = "[green]ok[/green]" if row.healthy else "[red]no[/red]"
         table.add_row(mark, row.kind, row.name, row.where, row.state)

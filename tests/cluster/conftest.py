@@ -50,7 +50,7 @@ def _turn(item: pytest.Item) -> tuple[bool, int, int]:
     """The first exposure's tests and all that ask for none, then the second one's, and the end of the stack at last."""
     callspec = getattr(item, "callspec", None)
     exposure = callspec.params.get("exposure", Exposure.HOST_PORT) if callspec else Exposure.HOST_PORT
-    return item.path.stem == "test_destroy", list(Exposure).index(exposure) == 0, _ORDER.index(item.path.stem)
+    return item.path.stem == "test_destroy", exposure is Exposure.HOST_NETWORK, _ORDER.index(item.path.stem)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,7 +21,8 @@ NAME = "spare"
 SUPERVISED = ("etcd", "kube-apiserver", "containerd", "kubelet", "kube-proxy", "socat")
 
 pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 and not os.environ.get("CI"), reason="the embedded cluster needs root: run sudo make test"
+    os.geteuid() != 0 and not os.environ.get("CI"),
+    reason="the embedded cluster needs root: run sudo make test",
 )
 
 
