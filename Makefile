@@ -10,7 +10,7 @@ VENV := $(CURDIR)/.venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 # The engine's language host runs the first python on PATH: the venv's own.
-tools = PATH="$(VENV)/bin:$$($(PY) -m local tools $(1)):$$PATH"
+with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status test test-packages check preview fmt
@@ -28,13 +28,11 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
-up: $(INSTALLED) ## Start a cluster and put a speaking service onto it
 ifeq ($(CONTEXT),)
+up: $(INSTALLED) ## Start a cluster and put a speaking service onto it
 	@$(PY) -m local up --name $(NAME) $(if $(PORT),--port $(PORT))
-	@$(call tools,) $(PY) -m ops up --name $(NAME) --port "$$($(PY) -m local port --name $(NAME))" --kubeconfig "$$($(PY) -m local kubeconfig --name $(NAME))"
-else
-	@$(call tools,--group pulumi) $(PY) -m ops up --name "$(CONTEXT)" --context "$(CONTEXT)" $(if $(PORT),--port $(PORT)) --kubeconfig "$(KUBECONFIG)"
-endif
+	@$(call with-tools,) $(PY) -m ops up --name $(NAME) --port "$$($(PY) -m local port --name $(NAME))" \
+		--kubeconfig "$$($(PY) -m local kubeconfig --name $(NAME))"
 
 down: $(INSTALLED) ## Take the cluster down and leave nothing behind
 	@$(PY) -m local down --name $(NAME)
@@ -42,11 +40,23 @@ down: $(INSTALLED) ## Take the cluster down and leave nothing behind
 
 status: $(INSTALLED) ## Show what runs, where, and whether it is well
 	@$(PY) -m local status --name $(NAME)
+else
+up: $(INSTALLED)
+	@$(PY) -m local upstream
+	@$(call with-tools,--group pulumi) $(PY) -m ops up --context "$(CONTEXT)" $(if $(PORT),--port $(PORT)) \
+		--kubeconfig "$(KUBECONFIG)"
+
+down: $(INSTALLED)
+	@$(call with-tools,--group pulumi) $(PY) -m ops destroy --context "$(CONTEXT)"
+
+status:
+	@kubectl --kubeconfig "$(KUBECONFIG)" --context "$(CONTEXT)" get pods --all-namespaces --output wide
+endif
 
 preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=prod
 	@test -n "$(STACK)" || { echo "error: name a stack: make preview STACK=prod"; exit 1; }
 	@$(PY) -m local upstream
-	@$(call tools,--group pulumi) $(PY) -m ops preview $(STACK)
+	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(STACK)
 
 check: $(INSTALLED) ## Format, lint, types and unit tests
 	@$(VENV)/bin/ruff format --check .
@@ -57,11 +67,11 @@ check: $(INSTALLED) ## Format, lint, types and unit tests
 
 test: test-packages check ## Everything: checks, the real engine, a real cluster of its own
 	@$(PY) -m local upstream
-	@$(call tools,--group pulumi) $(PY) -m pytest tests/engine -q -n 2
+	@$(call with-tools,--group pulumi) $(PY) -m pytest tests/engine -q -n 2
 	@$(PY) -m pytest tests/embedded -q
 	@$(PY) -m local up --name test --port 0 || test -z "$(CI)"
-	@$(call tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
-		$(PY) -m local down --name test; $(PY) -m ops forget --name test; exit $$result
+	@$(call with-tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
+		$(PY) -m local down --name test; exit $$result
 
 # Tests that need what cannot be installed here skip and say so.
 test-packages:

@@ -64,6 +64,9 @@ def check_kernel() -> None:
     """Bridged traffic must pass iptables, or NetworkPolicy is not enforced within a node."""
     if not Path("/proc/sys/net/bridge").exists():
         subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
+        # Loading it makes the host's own bridges pass its firewall, which they did not before.
+        for file in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
+            file.write_text("0")
     if not Path("/proc/sys/net/bridge").exists():
         raise LocalError(f"This kernel has no br_netfilter, which NetworkPolicy needs here. {WAY_OUT}")
 

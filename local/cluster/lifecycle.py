@@ -16,6 +16,7 @@ from local import paths, preflight, toolchain
 from local.cluster import addons, layout, pki, processes
 from local.cluster.layout import NODES, Cluster
 from local.errors import LocalError
+from local.files import exclusive
 from local.images import assembly
 
 DEFAULT_PORT = 8443
@@ -42,18 +43,18 @@ def up(name: str, port: int | None, console: Console) -> Cluster:
             preflight.check_port(port)
         tools = toolchain.ensure(console)
         images = assembly.archive(console, tools)
-        cluster = layout.allocate(name, port)
-        changed = processes.configure(cluster, tools)
-        if running and changed:
-            console.print(
-                "The cluster's configuration has changed: starting it anew. Pods and volumes come back."
-            )
-            processes.stop(cluster)
-            running = False
-        if not running:
+        with exclusive(paths.CLUSTERS / ".numbers.lock"):
+            cluster = layout.allocate(name, port)
+        configuration = processes.configure(cluster, tools)
+        if not processes.runs(cluster, configuration):
+            if running:
+                console.print(
+                    "The cluster's configuration has changed: starting it anew. Pods and volumes come back."
+                )
             console.print(f"Starting cluster {name}")
+            processes.stop(cluster)
             pki.issue_all(cluster)
-            processes.start(cluster)
+            processes.start(cluster, configuration)
         for node in NODES:
             load_images(cluster, node, images, tools)
         addons.wait_for_nodes(cluster, console)

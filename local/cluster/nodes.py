@@ -34,10 +34,10 @@ state = "/run/containerd"
 """
 
 
-def write(cluster: Cluster, node: str, tools: Path) -> bool:
+def write(cluster: Cluster, node: str, tools: Path) -> list[str]:
     """Writes every file that the node's processes read, and the directories that become its /var.
 
-    True where that changed a file.
+    Returns what the files say.
     """
     directory = cluster.node_directory(node)
     var = directory / "var"
@@ -55,16 +55,15 @@ def write(cluster: Cluster, node: str, tools: Path) -> bool:
         # Pods have the cluster's DNS and nothing else: the embedded cluster reaches no network but its own.
         "resolv.conf": "",
     }
-    changed = [name for name, text in files.items() if write_if_changed(directory / name, text)]
-    return bool(changed)
+    for name, text in files.items():
+        write_if_changed(directory / name, text)
+    return list(files.values())
 
 
-def write_if_changed(file: Path, text: str) -> bool:
+def write_if_changed(file: Path, text: str) -> None:
     """Writes a file unless it says so already: kube-proxy ends when its configuration is touched."""
-    if file.exists() and file.read_text() == text:
-        return False
-    file.write_text(text)
-    return True
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
 
 
 def _pod_network(cluster: Cluster, node: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ it ends, the kernel ends everything else: no process, mount, network namespace o
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import resource
@@ -144,8 +145,8 @@ def _node(cluster: Cluster, tools: Path, node: str) -> list[Program]:
     return listed
 
 
-def configure(cluster: Cluster, tools: Path) -> bool:
-    """Writes the configuration of every process; True where that changed anything."""
+def configure(cluster: Cluster, tools: Path) -> str:
+    """Writes the configuration of every process and returns its hash."""
     cluster.logs.mkdir(exist_ok=True)
     namespaces(cluster).mkdir(exist_ok=True)
     config = RawConfigParser()
@@ -177,8 +178,12 @@ def configure(cluster: Cluster, tools: Path) -> bool:
         }
     text = io.StringIO()
     config.write(text)
-    changed = nodes.write_if_changed(cluster.directory / "supervisord.conf", text.getvalue())
-    return any([changed, *(nodes.write(cluster, node, tools) for node in NODES)])
+    nodes.write_if_changed(cluster.directory / "supervisord.conf", text.getvalue())
+    digest = hashlib.sha256(text.getvalue().encode())
+    for node in NODES:
+        for written in nodes.write(cluster, node, tools):
+            digest.update(written.encode())
+    return digest.hexdigest()
 
 
 def _hard_limit_allows(files: int) -> bool:
@@ -199,7 +204,13 @@ def init(cluster: Cluster) -> psutil.Process | None:
     return None
 
 
-def start(cluster: Cluster) -> None:
+def runs(cluster: Cluster, configuration: str) -> bool:
+    """Whether the cluster runs, with the configuration of that hash."""
+    started = cluster.directory / "started"
+    return init(cluster) is not None and started.exists() and started.read_text() == configuration
+
+
+def start(cluster: Cluster, configuration: str) -> None:
     """Starts the supervisor in namespaces of its own, and waits until it answers."""
     # A mount namespace can only be mounted within one that is older by its id, and newer kernels count ids on each
     # CPU by itself (seen on 6.18): the cluster's namespace and its nodes' are all made on one.
@@ -208,7 +219,7 @@ def start(cluster: Cluster) -> None:
     command += ["--mount", "--propagation", "private"]
     boot = [sys.executable, "-m", "local.cluster.boot", str(cluster.directory)]
     # What a killed cluster left: kubelet would look for the containers of old cgroups, for three seconds each.
-    _remove_cgroups(cluster)
+    stop(cluster)
     cluster.socket.unlink(missing_ok=True)
     with (cluster.logs / "boot.log").open("wb") as log:
         process = subprocess.Popen(
@@ -221,6 +232,8 @@ def start(cluster: Cluster) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    # Written only now: whoever is interrupted before this starts the cluster anew the next time.
+    (cluster.directory / "started").write_text(configuration)
     deadline = time.monotonic() + 30
     while not cluster.socket.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -241,7 +254,19 @@ def stop(cluster: Cluster) -> None:
         children = process.children(recursive=True)
         process.kill()
         psutil.wait_procs([process, *children], timeout=30)
+    _wait_for_link_to_go(cluster)
     _remove_cgroups(cluster)
+
+
+def _wait_for_link_to_go(cluster: Cluster) -> None:
+    """The kernel removes the network namespaces, and the host's link with them, a moment after their last process."""
+    deadline = time.monotonic() + 30
+    while (Path("/sys/class/net") / cluster.link).exists():
+        if time.monotonic() > deadline:
+            raise LocalError(
+                f"Link {cluster.link} does not go: remove it with ip link delete {cluster.link}."
+            )
+        time.sleep(0.05)
 
 
 def _remove_cgroups(cluster: Cluster) -> None:

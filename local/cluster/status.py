@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
 from rich.console import Console
 from rich.table import Table
 from urllib3.exceptions import HTTPError
@@ -50,13 +51,12 @@ def _processes(cluster: Cluster) -> list[Row]:
 
 
 def _kubernetes(cluster: Cluster) -> list[Row]:
-    api = addons.api(cluster)
-    core = client.CoreV1Api(api)
     try:
+        core = client.CoreV1Api(addons.api(cluster))
         nodes = core.list_node(_request_timeout=5).items
         pods = core.list_pod_for_all_namespaces(_request_timeout=5).items
         claims = core.list_persistent_volume_claim_for_all_namespaces(_request_timeout=5).items
-    except (ApiException, HTTPError) as error:
+    except (ApiException, ConfigException, HTTPError) as error:
         return [Row("api", cluster.server, "host", f"does not answer ({type(error).__name__})", False)]
     found = [_node(node) for node in nodes]
     # A failed pod is history: its controller has replaced it.

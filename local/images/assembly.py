@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from local.errors import LocalError
 
 DEFINITIONS = Path(__file__).with_name("images.toml")
 DEBIAN = "bookworm"
+DEBIAN_PYTHON = "3.11"
 DEBIAN_PACKAGES = ("python3", "espeak-ng")
 
 
@@ -89,7 +91,7 @@ def archive(console: Console, binaries: Path, file: Path = DEFINITIONS) -> Path:
 
 def _digest(images: list[Image], binaries: Path) -> str:
     """Hash of all that decides what the images are."""
-    digest = hashlib.sha256(repr((images, DEBIAN, DEBIAN_PACKAGES)).encode())
+    digest = hashlib.sha256(repr((images, DEBIAN, DEBIAN_PYTHON, DEBIAN_PACKAGES)).encode())
     for image in images:
         for binary in image.binaries:
             digest.update(str((binaries / binary).resolve()).encode())
@@ -112,7 +114,7 @@ def _debian() -> Path:
         part = target.with_suffix(f".part-{hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]}.tar")
         command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(DEBIAN_PACKAGES)}", "--quiet"]
         sources = Path("/etc/apt/sources.list.d/debian.sources")
-        if sources.exists():
+        if sources.exists() and platform.freedesktop_os_release().get("VERSION_CODENAME") == DEBIAN:
             _run(*command, DEBIAN, str(part), "-", stdin=sources)
         else:
             _run(*command, DEBIAN, str(part))
@@ -131,7 +133,15 @@ def _assemble(image: Image, layout: Path, binaries: Path, scratch: Path) -> None
         _install_from_wheel(image.wheel, image.wheel_files, root)
     if image.wheels is not None:
         requirements = str(paths.CHECKOUT / image.wheels)
-        _pip("install", "--quiet", "--target", str(root / "opt/app"), "--requirement", requirements)
+        options = [
+            "--quiet",
+            "--target",
+            str(root / "opt/app"),
+            *_wheels_for_the_image(),
+            "--requirement",
+            requirements,
+        ]
+        _pip("install", *options)
     if image.source is not None:
         source = paths.CHECKOUT / image.source
         shutil.copytree(source, root / "opt/app" / source.name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -150,6 +160,14 @@ def _assemble(image: Image, layout: Path, binaries: Path, scratch: Path) -> None
     if image.user is not None:
         options.append(f"--config.user={image.user}")
     _run("umoci", "config", "--image", reference, *options)
+
+
+def _wheels_for_the_image() -> list[str]:
+    """Options of pip: what runs on the image's Python, whatever Python this is."""
+    machine = platform.machine()
+    platforms = [f"manylinux{tag}_{machine}" for tag in ("_2_36", "_2_28", "_2_17", "2014")]
+    options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={DEBIAN_PYTHON}"]
+    return [*options, *(f"--platform={name}" for name in platforms)]
 
 
 def _install(source: Path, root: Path, path: str) -> None:

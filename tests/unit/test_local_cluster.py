@@ -105,14 +105,19 @@ class TestRefusals:
 
 
 class TestConfiguration:
-    @pytest.mark.usefixtures("clusters")
-    def test_the_same_settings_write_the_same_files(self) -> None:
+    def test_the_same_settings_write_the_same_files(self, clusters: Path) -> None:
         cluster = layout.allocate("one", 8443)
-        assert processes.configure(cluster, Path("/tools")), "a new cluster is a change"
-        assert not processes.configure(cluster, Path("/tools")), (
+        before = processes.configure(cluster, Path("/tools"))
+        times = {file: file.stat().st_mtime_ns for file in clusters.rglob("*.yaml")}
+        assert processes.configure(cluster, Path("/tools")) == before, (
             "make up would restart a cluster that is well"
         )
-        assert processes.configure(layout.allocate("one", 9443), Path("/tools")), "a new port is a change"
+        assert times
+        assert times == {file: file.stat().st_mtime_ns for file in clusters.rglob("*.yaml")}, (
+            "kube-proxy ends when its configuration is touched"
+        )
+        changed = processes.configure(layout.allocate("one", 9443), Path("/tools"))
+        assert changed != before, "a new port would never be listened on"
 
     @pytest.mark.usefixtures("clusters")
     def test_only_the_gpu_node_is_tainted(self) -> None:
