@@ -18,6 +18,9 @@ from local.cluster import addons, layout, processes
 from local.cluster.layout import Cluster
 
 NAME = "spare"
+SETTINGS = (
+    r"^(net\.ipv4\.(ip_forward|conf\.all\.)|net\.bridge|kernel\.(panic|keys\.root)|vm\.(overcommit|panic))"
+)
 SUPERVISED = ("etcd", "kube-apiserver", "containerd", "kubelet", "kube-proxy", "socat")
 
 pytestmark = pytest.mark.skipif(
@@ -55,7 +58,7 @@ def machine() -> dict[str, set[str]]:
         "routes": ["ip", "route", "show", "table", "all"],
         "firewall": ["nft", "list", "ruleset"],
         "mounts": ["cat", "/proc/self/mountinfo"],
-        "network settings": ["sysctl", "net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter"],
+        "settings": ["sysctl", "--all", "--pattern", SETTINGS],
     }
     found = {
         what: set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())

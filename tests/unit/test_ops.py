@@ -1,5 +1,7 @@
 """The commands around `pulumi up`."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,51 @@ class TestWorkspace:
     def test_the_passphrase_is_for_its_owner_alone(self, tmp_path: Path) -> None:
         Workspace(stack="local", directory=tmp_path).prepare({})
         assert (tmp_path / "passphrase").stat().st_mode & 0o077 == 0
+
+    def lock_file(self, directory: Path, pid: int) -> None:
+        file = directory / "state/.pulumi/locks/organization/tts-platform/local/lock.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps({"pid": pid}))
+
+    def test_what_a_killed_pulumi_locked_is_free_again(
+        self, tmp_path: Path, calls: list[tuple[str, ...]]
+    ) -> None:
+        self.lock_file(tmp_path, 2**22 + 1)
+        with Workspace(stack="local", directory=tmp_path).locked():
+            pass
+        assert calls == [("cancel", "--yes")], "every make up after a kill would fail"
+
+    def test_a_running_pulumi_is_waited_for_not_cancelled(
+        self, tmp_path: Path, calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.lock_file(tmp_path, os.getpid())
+        monkeypatch.setattr(workspace.psutil.Process, "name", lambda _: "pulumi")
+        with (
+            pytest.raises(OpsError, match="still works on stack local: wait"),
+            Workspace(stack="local", directory=tmp_path).locked(),
+        ):
+            pass
+        assert not calls, "two engines would write one state"
+
+    def test_a_second_command_is_refused(self, tmp_path: Path) -> None:
+        stack = Workspace(stack="local", directory=tmp_path)
+        with (
+            stack.locked(),
+            pytest.raises(OpsError, match="Another command works on stack local"),
+            stack.locked(),
+        ):
+            pass
+
+    def test_stacks_of_clusters_and_of_contexts_are_kept_apart(self) -> None:
+        directories = [
+            workspace.embedded("default").directory,
+            workspace.of_context("default").directory,
+            workspace.of_context("default/api-x:6443/me").directory,
+        ]
+        assert len({*directories}) == len(directories), "one cluster's state would be taken for another's"
+        assert not any(a in b.parents for a in directories for b in directories), (
+            "one would be forgotten with another"
+        )
 
     def test_a_missing_pulumi_is_said_in_one_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
