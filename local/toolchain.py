@@ -167,6 +167,11 @@ def _on_path(module: Module, found: dict[str, Path]) -> dict[str, Path] | None:
         elif not tool.probe or not _version_will_do(module, _probe(where, tool.probe)):
             return None
         tools[tool.name] = Path(where).resolve()
+    for script in map(Path, module.scripts):
+        where = shutil.which(script.name)
+        if where is None:
+            return None
+        tools[script.name] = Path(where).resolve()
     return tools
 
 

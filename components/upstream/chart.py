@@ -30,6 +30,8 @@ def renderer(name: str, parent: pulumi.Resource) -> kubernetes.Provider:
         name,
         # Written to only by resources of this provider, of which there are none.
         render_yaml_to_directory=".rendered",
+        # Not None: that would be the environment's KUBECONFIG, which cannot go with rendering.
+        kubeconfig="",
         opts=pulumi.ResourceOptions(parent=parent),
     )
 

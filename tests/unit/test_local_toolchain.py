@@ -60,8 +60,12 @@ class TestWhatIsOnPath:
 
     def test_a_newer_pulumi_brings_its_own_language_host(self, caches: Path) -> None:
         put_on_path(caches, "pulumi", "v3.999.0")
-        put_on_path(caches, "pulumi-language-python", "")
-        assert set(toolchain.plan("pulumi").found) == {"pulumi", "pulumi-language-python"}
+        host = {"pulumi-language-python", "pulumi-language-python-exec"}
+        for name in host:
+            put_on_path(caches, name, "")
+        assert set(toolchain.plan("pulumi").found) == {"pulumi", *host}, (
+            "the host starts no program without its -exec"
+        )
 
     def test_a_language_host_without_its_pulumi_is_not_trusted(self, caches: Path) -> None:
         put_on_path(caches, "pulumi-language-python", "")
