@@ -10,7 +10,8 @@ from components.tts.service import TtsService
 from stacks import arguments, config
 
 stack = config.current()
-provider = connect("cluster", arguments.cluster(config.cluster(stack)))
+cluster = config.cluster(stack)
+provider = connect("cluster", arguments.cluster(cluster))
 
 contour = Contour("contour", arguments.contour(stack), pulumi.ResourceOptions(providers=[provider]))
 cert_manager = CertManager(
@@ -35,6 +36,7 @@ pulumi.export("speech_url", f"https://{stack.authority}{stack.engine.speech_path
 pulumi.export(
     "websocket_url", next((f"wss://{stack.authority}{path}" for path in stack.engine.stream_paths), None)
 )
+pulumi.export("cluster_server", cluster.server if cluster else None)
 pulumi.export("namespace", service.namespace)
 pulumi.export("deployment", service.deployment)
 pulumi.export("outputs_claim", service.outputs_claim)

@@ -4,10 +4,12 @@ Refuses the ambient kubeconfig's current context by never being without an expli
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+
+RECORD_TYPE: Final = "tts-platform:cluster:Record"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,23 +27,36 @@ def connect(name: str, args: ClusterArgs | None) -> kubernetes.Provider:
 
     A preview through the latter lists every object all the same.
     """
+    ClusterRecord(f"{name}-record", args.server if args else None)
     if args is not None:
-        return _provider(name, args.kubeconfig, args.context, args.server)
-    unknown = _unknown()
-    return _provider(name, unknown, unknown, unknown)
+        return _provider(name, args.kubeconfig, args.context)
+    return _provider(name, _unknown(), _unknown())
 
 
-def _provider(
-    name: str, kubeconfig: pulumi.Input[str], context: pulumi.Input[str], server: pulumi.Input[str]
-) -> kubernetes.Provider:
+class ClusterRecord(pulumi.ComponentResource):
+    """Which API server the stack's objects are at, kept in the state from the first moment of the first update."""
+
+    server: str | None
+    """Its URL; None while there is no cluster."""
+
+    def __init__(self, name: str, server: str | None, opts: pulumi.ResourceOptions | None = None):
+        super().__init__(RECORD_TYPE, name, None, opts)
+        self.server = server
+        self.register_outputs({"server": self.server})
+
+
+def _provider(name: str, kubeconfig: pulumi.Input[str], context: pulumi.Input[str]) -> kubernetes.Provider:
     return kubernetes.Provider(
         name,
         kubeconfig=kubeconfig,
         context=context,
-        # Renewed credentials or a moved file are the same cluster. By default Pulumi would replace everything on it.
-        cluster_identifier=server,
+        # A constant: by default a new address, file or credential replaces the provider, and with it every object. On
+        # the same cluster the new ones would adopt the old ones, and the old ones' deletion take both away.
+        cluster_identifier=f"{pulumi.get_project()}/{pulumi.get_stack()}",
         # Otherwise a changed ConfigMap is deleted and made anew, and a pod that starts in between does not.
         enable_config_map_mutable=True,
+        # Stacks whose provider has another identifier keep it: exchanging it would be the replacement itself.
+        opts=pulumi.ResourceOptions(ignore_changes=["clusterIdentifier"]),
     )
 
 

@@ -58,7 +58,11 @@ def _join_node_network(daemon_set: KubernetesObject) -> None:
     # So root, with this one capability and no other. The rest of the pod follows: the three share Envoy's admin
     # socket and its files, and a root without DAC_OVERRIDE opens only what is its own.
     spec["securityContext"].update({"runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0})
-    container(daemon_set, "envoy")["securityContext"]["capabilities"]["add"] = ["NET_BIND_SERVICE"]
+    envoy = container(daemon_set, "envoy")
+    envoy["securityContext"]["capabilities"]["add"] = ["NET_BIND_SERVICE"]
+    # kubelet finds no address for a hook of a pod in the node's network and skips it: Envoy is then stopped in the
+    # middle of its streams, and the pod lingers for its 300 s. https://github.com/kubernetes/kubernetes/issues/134285
+    envoy["lifecycle"]["preStop"]["httpGet"]["host"] = "127.0.0.1"
 
 
 def _close_host_ports(daemon_set: KubernetesObject) -> None:

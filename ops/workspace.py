@@ -114,7 +114,7 @@ class Workspace:
             "PULUMI_BACKEND_URL": f"file://{self.directory}/state",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.directory / "passphrase"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # What a killed run had made and not noted is made again. These clusters have no other owner to conflict with.
+            # What a killed run had made and not noted is made again; nobody else owns anything in these clusters.
             "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
         }
         environment.pop("PULUMI_CONFIG_PASSPHRASE", None)

@@ -68,6 +68,7 @@ def tts_service(stack: Stack, issuer_name: "Input[str]") -> TtsServiceArgs:
         rollout=settings.rollout,
         outputs=_volume(stack, settings.outputs_size),
         weights=_volume(stack, settings.weights_size) if settings.weights_size else None,
+        protect=stack.profile.protect,
         domain=settings.domain,
         issuer_name=issuer_name,
         acme=stack.acme_directory is not None,

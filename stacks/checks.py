@@ -1,15 +1,16 @@
-"""What single values cannot say: settings that are fine alone and not together, or not with what is there already.
+"""What single values cannot say: settings that are fine alone and not together.
 
 A check sees only the values that are valid by themselves, so it asks for each and stays silent without it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from components.edge import Exposure
 from components.tts.engine import Engine
-from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM, Rollout
+from components.tts.rollout import WEIGHTS_CLAIM, Rollout
 from stacks.choices import AccessMode, Issuer
 from stacks.engines import CUSTOM, ENGINES, VLLM_OMNI
 from stacks.problems import Problem
@@ -81,6 +82,32 @@ def _model_is_named(context: Context) -> Iterator[Problem]:
         )
 
 
+def _model_has_a_place(context: Context) -> Iterator[Problem]:
+    values = context.values
+    if values.get("engine") != VLLM_OMNI.name or not {"args", "inference", "weights_size"} <= values.keys():
+        return
+    offline = values["inference"].get("HF_HUB_OFFLINE") == "1"
+    model = _option("--model", values["args"])
+    if values["weights_size"] is None and model is not None and not model.startswith("/") and not offline:
+        yield Problem(
+            key="weightsSize",
+            value=None,
+            why=f"is not set, and {model} would have to be downloaded at every start of every pod.",
+            instead="Write weightsSize: 50Gi; or, with the model in the image, its path (/models/...) after --model, "
+            'or inference HF_HUB_OFFLINE: "1".',
+        )
+
+
+def _option(name: str, arguments: tuple[str, ...]) -> str | None:
+    """The value of a command's option; None without it."""
+    for argument, following in pairwise((*arguments, None)):
+        if argument == name:
+            return following
+        if argument is not None and argument.startswith(f"{name}="):
+            return argument.removeprefix(f"{name}=")
+    return None
+
+
 def _requests_fit_limits(context: Context) -> Iterator[Problem]:
     engine = context.engine
     if engine is None:
@@ -125,6 +152,9 @@ def _volumes_carry_the_pods(context: Context) -> Iterator[Problem]:
 
 def _weights_have_a_place(context: Context) -> Iterator[Problem]:
     engine, size = context.engine, context.values.get("weights_size")
+    # A volume that is there stays: another engine's weights may be wanted again.
+    if WEIGHTS_CLAIM in context.existing:
+        return
     if engine is not None and engine.weights_path is None and size is not None:
         yield Problem(
             key="weightsSize",
@@ -132,45 +162,6 @@ def _weights_have_a_place(context: Context) -> Iterator[Problem]:
             why=f"is for a volume that {engine.name} would never look at: its weights are in its image.",
             instead="Take weightsSize out.",
         )
-
-
-def _claims_stay(context: Context) -> Iterator[Problem]:
-    for claim, field, key in (
-        (OUTPUTS_CLAIM, "outputs_size", "outputsSize"),
-        (WEIGHTS_CLAIM, "weights_size", "weightsSize"),
-    ):
-        there, wanted = context.existing.get(claim), context.values.get(field)
-        if there is None or wanted is None:
-            continue
-        there_size, wanted_size = amount(there.size), amount(wanted)
-        if there_size is not None and wanted_size is not None and wanted_size < there_size:
-            yield Problem(
-                key=key,
-                value=wanted,
-                why=f"is smaller than the volume that is there ({there.size}), and a volume cannot shrink.",
-                instead=f"Write {there.size} or more.",
-            )
-    yield from _claims_are_not_replaced(context)
-
-
-def _claims_are_not_replaced(context: Context) -> Iterator[Problem]:
-    there = context.existing.get(OUTPUTS_CLAIM)
-    if there is None:
-        return
-    replaced = "would delete the volume that is there, with everything in it, to make another."
-    mode = context.values.get("access_mode")
-    if mode is not None and mode != there.access_mode:
-        yield Problem(
-            key="accessMode",
-            value=mode.value,
-            why=replaced,
-            instead=f"Write accessMode: {there.access_mode}.",
-        )
-    # The state knows the class that the cluster filled in, so only one that is asked for can be told to differ.
-    wanted = context.values.get("storage_class")
-    if wanted is not None and wanted != there.storage_class:
-        instead = f"Write storageClass: {there.storage_class}, or take storageClass out."
-        yield Problem(key="storageClass", value=wanted, why=replaced, instead=instead)
 
 
 def _edge_is_known(context: Context) -> Iterator[Problem]:
@@ -229,10 +220,10 @@ CHECKS: tuple[Check, ...] = (
     _engine_is_known,
     _custom_engine_is_described,
     _model_is_named,
+    _model_has_a_place,
     _requests_fit_limits,
     _volumes_carry_the_pods,
     _weights_have_a_place,
-    _claims_stay,
     _edge_is_known,
     _issuer_can_sign,
 )

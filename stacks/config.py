@@ -5,10 +5,13 @@ from typing import Any
 
 import pulumi
 
-from stacks.kubeconfig import Cluster, NoCluster, find
+from components.cluster import RECORD_TYPE
+from components.tts.rollout import ASKED_CLASS
+from stacks.kubeconfig import Cluster, NoCluster, NotYet, find
 from stacks.load import load
 from stacks.problems import NAMESPACE, SettingsError
 from stacks.settings import ExistingClaim, Stack
+from stacks.state_checks import moved
 
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 
@@ -16,27 +19,42 @@ _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 def current() -> Stack:
     """The stack that Pulumi runs. Raises `pulumi.RunError`, which Pulumi prints without a traceback."""
     try:
-        return load(pulumi.get_stack(), _values(), _existing_claims())
+        return load(pulumi.get_stack(), _values(), _existing_claims(), _secret())
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
 
 
 def cluster(stack: Stack) -> Cluster | None:
     """The stack's cluster. None in a preview of one that does not exist yet; an update is refused there."""
+    settings = stack.settings
     try:
-        return find(stack.settings.kubeconfig, stack.settings.kube_context)
+        found = find(settings.kubeconfig, settings.kube_context)
     except NoCluster as missing:
-        if pulumi.runtime.is_dry_run():
+        # Only the profile's own file may be yet to come: one that a person names, and that is not there, is a mistake.
+        awaited = isinstance(missing, NotYet) and settings.kubeconfig == stack.profile.kubeconfig
+        if awaited and pulumi.runtime.is_dry_run():
             return None
         raise pulumi.RunError(str(SettingsError(stack.name, [missing.problem]))) from None
+    problems = list(moved(found.server, _recorded_server(), settings.cluster_server))
+    if problems:
+        raise pulumi.RunError(str(SettingsError(stack.name, problems)))
+    return found
+
+
+def _keys() -> list[str]:
+    prefix = f"{NAMESPACE}:"
+    # The one place that lists the keys that are set; `Config` can only be asked for those one knows.
+    return [key.removeprefix(prefix) for key in pulumi.runtime.get_config_env() if key.startswith(prefix)]
 
 
 def _values() -> dict[str, Any]:
     config = pulumi.Config(NAMESPACE)
-    prefix = f"{NAMESPACE}:"
-    # The one place that lists the keys that are set; `Config` can only be asked for those one knows.
-    keys = [key.removeprefix(prefix) for key in pulumi.runtime.get_config_env() if key.startswith(prefix)]
-    return {key: _decoded(config.get(key)) for key in keys}
+    return {key: _decoded(config.get(key)) for key in _keys()}
+
+
+def _secret() -> set[str]:
+    """The keys that are encrypted, or have something encrypted in them."""
+    return {key for key in _keys() if pulumi.runtime.is_config_secret(f"{NAMESPACE}:{key}")}
 
 
 def _decoded(text: str | None) -> Any:
@@ -49,19 +67,29 @@ def _decoded(text: str | None) -> Any:
     return text
 
 
-def _existing_claims() -> dict[str, ExistingClaim]:
-    """The claims in the stack's state, by name. A stack that was never updated has none."""
+def _outputs_in_state(kind: str) -> list[dict[str, Any]]:
+    """The outputs of every resource of a type. A stack that was never updated has none."""
     reference = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": reference})
     resources: dict[str, Any] = answer.value["outputs"]
-    claims = [item["outputs"] for item in resources.values() if item["type"] == _CLAIM]
+    return [item["outputs"] for item in resources.values() if item["type"] == kind]
+
+
+def _recorded_server() -> str | None:
+    return next((outputs.get("server") for outputs in _outputs_in_state(RECORD_TYPE)), None)
+
+
+def _existing_claims() -> dict[str, ExistingClaim]:
+    """The claims in the stack's state, by name."""
     # A claim whose creation failed is in the state without anything in it.
-    made = [claim for claim in claims if "spec" in claim]
+    made = [claim for claim in _outputs_in_state(_CLAIM) if "spec" in claim]
     return {
         claim["metadata"]["name"]: ExistingClaim(
             size=claim["spec"]["resources"]["requests"]["storage"],
             access_mode=claim["spec"]["accessModes"][0],
             storage_class=claim["spec"].get("storageClassName"),
+            asked_class=claim["metadata"].get("annotations", {}).get(ASKED_CLASS),
+            namespace=claim["metadata"]["namespace"],
         )
         for claim in made
     }

@@ -37,6 +37,7 @@ class CustomEngine(BaseModel):
 
     port: Port
     health_path: Absolute | None = None
+    liveness_path: Absolute | None = None
     speech_path: Absolute
     stream_paths: tuple[Absolute, ...] = ()
     command: tuple[Text, ...] = ()
@@ -72,6 +73,7 @@ class CustomEngine(BaseModel):
             source="tts-platform:customEngine",
             port=self.port,
             health_path=self.health_path,
+            liveness_path=self.liveness_path,
             speech_path=self.speech_path,
             stream_paths=self.stream_paths,
             command=self.command,

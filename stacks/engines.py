@@ -6,7 +6,7 @@ from typing import Final
 from components.tts.engine import Egress, Engine, Resources
 
 _WEIGHTS_DOWNLOAD = Egress(
-    reason="Downloads its weights at the first start, from a model hub whose addresses change.",
+    reason="Downloads its weights into an empty volume, from a model hub whose addresses change.",
     cidr="0.0.0.0/0",
     # The internet only: not the cluster, not its nodes, not the cloud's metadata service.
     excluded=(
@@ -40,12 +40,12 @@ COSYVOICE: Final = Engine(
     pull_seconds=900,
     startup_seconds=600,
     synthesis_seconds=120,
-    egress=(_WEIGHTS_DOWNLOAD,),
+    weights_egress=(_WEIGHTS_DOWNLOAD,),
 )
 
 GLM_TTS: Final = Engine(
     name="glm-tts",
-    # Port, command and resources: the team's image. Weights in ckpt: the repository's README.
+    # Port, command and resources: the team's image. Weights, fetched by hand into ckpt: the repository's README.
     source="https://github.com/zai-org/GLM-TTS",
     port=7860,
     # None, and it loads at the first request: here ready means only that the port is open.
@@ -55,7 +55,8 @@ GLM_TTS: Final = Engine(
     # `source` is bash's own; the image's sh does not know it.
     command=("bash", "-c", "source /opt/miniconda3/bin/activate torch29 && exec python app.py"),
     outputs_path="/root/GLM-TTS/outputs",
-    weights_path="/root/GLM-TTS/ckpt",
+    # Nothing in it fetches weights, so they are in the image's ckpt: an empty volume there would hide them for ever.
+    weights_path=None,
     user=None,
     root_reason="The image keeps code, weights and outputs under /root, which nobody but root may enter.",
     read_only_root=False,
@@ -72,6 +73,9 @@ VLLM_OMNI: Final = Engine(
     source="https://github.com/vllm-project/vllm-omni/blob/main/docs/getting_started/installation/gpu/cuda.inc.md",
     port=8091,
     health_path="/health",
+    # Not about load: it fails when the engine's own process has died behind an API server that still listens. It may
+    # answer late while a synthesis holds the processor, and the liveness probe waits for longer than one takes.
+    liveness_path="/health",
     speech_path="/v1/audio/speech",
     stream_paths=("/v1/audio/speech/stream",),
     outputs_path="/outputs",
@@ -88,7 +92,7 @@ VLLM_OMNI: Final = Engine(
     pull_seconds=900,
     startup_seconds=900,
     synthesis_seconds=120,
-    egress=(_WEIGHTS_DOWNLOAD,),
+    weights_egress=(_WEIGHTS_DOWNLOAD,),
 )
 
 ESPEAK: Final = Engine(
@@ -97,6 +101,7 @@ ESPEAK: Final = Engine(
     source="local/espeak",
     port=8091,
     health_path="/health",
+    liveness_path="/livez",
     speech_path="/v1/audio/speech",
     stream_paths=("/v1/audio/speech/stream",),
     environment=MappingProxyType({"OUTPUTS_DIR": "/outputs"}),

@@ -12,11 +12,15 @@ from stacks.problems import Problem
 
 
 class NoCluster(Exception):
-    """No cluster can be told. A preview goes on without one; an update cannot."""
+    """No cluster can be told."""
 
     def __init__(self, problem: Problem):
         super().__init__(problem.why)
         self.problem = problem
+
+
+class NotYet(NoCluster):
+    """Nothing names a cluster, or the file that would is not there yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,7 @@ class Cluster:
 def find(kubeconfig: str | None, context: str | None) -> Cluster:
     """The cluster of `context` in `kubeconfig`; without a path, in the files that kubectl would read."""
     if kubeconfig is None and context is None:
-        raise NoCluster(
+        raise NotYet(
             Problem(
                 key="kubeconfig",
                 value=None,
@@ -42,15 +46,8 @@ def find(kubeconfig: str | None, context: str | None) -> Cluster:
                 instead="Write kubeconfig (a path), kubeContext, or both.",
             )
         )
-    for path in [kubeconfig] if kubeconfig else _default_paths():
-        file = Path(path).expanduser()
-        if not file.is_file():
-            continue
-        found = _in_file(path, file, context)
-        if found is not None:
-            return found
-    if context is None:
-        raise NoCluster(
+    if kubeconfig is not None and not Path(kubeconfig).expanduser().is_file():
+        raise NotYet(
             Problem(
                 key="kubeconfig",
                 value=kubeconfig,
@@ -58,18 +55,29 @@ def find(kubeconfig: str | None, context: str | None) -> Cluster:
                 instead="Start the cluster that writes it, or name another file or kubeContext.",
             )
         )
+    there: list[str] = []
+    for path in [kubeconfig] if kubeconfig else _default_paths():
+        file = Path(path).expanduser()
+        if not file.is_file():
+            continue
+        document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        found = _in_document(path, document, context)
+        if found is not None:
+            return found
+        there += [item["name"] for item in document.get("contexts") or ()]
     raise NoCluster(
         Problem(
             key="kubeContext",
             value=context,
             why=f"is no context of {kubeconfig or 'your kubeconfig'}.",
-            instead="Write one that `kubectl config get-contexts` lists.",
+            instead=f"Write one that is: {', '.join(there)}."
+            if there
+            else "Write a kubeconfig that has it: there is no context at all.",
         )
     )
 
 
-def _in_file(path: str, file: Path, context: str | None) -> Cluster | None:
-    document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+def _in_document(path: str, document: dict[str, Any], context: str | None) -> Cluster | None:
     contexts = {item["name"]: item["context"] for item in document.get("contexts") or ()}
     if context is None:
         if len(contexts) != 1:

@@ -1,7 +1,7 @@
 """From raw config to a `Stack`, or to one error with everything that is wrong."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,12 +11,22 @@ from stacks.problems import Problem, Refusal, SettingsError
 from stacks.profiles import PROFILES
 from stacks.profiles.profile import Profile
 from stacks.settings import ExistingClaim, Stack, StackSettings
+from stacks.state_checks import STATE_CHECKS
 
 _REQUIRED = ("Every stack sets this key itself.", "Write it; Pulumi.yaml says what it is for.")
+_SECRET = (
+    "is encrypted here, and would be readable in the cluster and in the state: no key of this project takes a secret.",
+    "Set it again with --plaintext if anyone may read it; if not, take it out.",
+)
 
 
-def load(name: str, raw: Mapping[str, Any], existing: Mapping[str, ExistingClaim]) -> Stack:
-    """The stack `name` from its config values, `existing` being the claims that it has already."""
+def load(
+    name: str,
+    raw: Mapping[str, Any],
+    existing: Mapping[str, ExistingClaim],
+    secret: Collection[str] = (),
+) -> Stack:
+    """The stack `name` from its config values: `existing` are the claims that it has, `secret` the encrypted keys."""
     profile = PROFILES.get(name)
     if profile is None:
         raise SettingsError(name, [_no_profile(name)])
@@ -32,6 +42,10 @@ def load(name: str, raw: Mapping[str, Any], existing: Mapping[str, ExistingClaim
     valid: dict[str, Any] = {}
     for field, info in StackSettings.model_fields.items():
         key = str(info.alias)
+        if key in secret:
+            # Nothing else is said about it: a refusal shows the value that it refuses.
+            problems.append(Problem(key=key, value=None, why=_SECRET[0], instead=_SECRET[1]))
+            continue
         if key not in complete:
             if info.is_required():
                 problems.append(Problem(key=key, value=None, why=_REQUIRED[0], instead=_REQUIRED[1]))
@@ -45,7 +59,7 @@ def load(name: str, raw: Mapping[str, Any], existing: Mapping[str, ExistingClaim
             problems.extend(_refused(key, complete[key], error))
 
     context = Context(profile=profile, values=valid, existing=existing)
-    for check in CHECKS:
+    for check in (*CHECKS, *STATE_CHECKS):
         problems.extend(check(context))
     if problems:
         raise SettingsError(name, sorted(problems, key=lambda problem: problem.key))

@@ -26,6 +26,7 @@ from stacks.values import (
     Pem,
     Port,
     Registry,
+    ServerUrl,
     StorageSize,
     Text,
     Variable,
@@ -40,6 +41,12 @@ class ExistingClaim:
     size: str
     access_mode: str
     storage_class: str | None
+    """As the cluster filled it in."""
+
+    asked_class: str | None
+    """As it was asked for, "" being the cluster's default. None where the claim does not say."""
+
+    namespace: str
 
 
 class StackSettings(BaseModel):
@@ -74,6 +81,7 @@ class StackSettings(BaseModel):
     namespace: NamespaceName
     kubeconfig: HomePath | None = None
     kube_context: Text | None = None
+    cluster_server: ServerUrl | None = None
     image_registry: Registry | None = None
     upstream_dir: HomePath | None = None
 

@@ -140,6 +140,15 @@ def _https_url(text: str) -> str:
     return text
 
 
+def _server_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise Refusal(
+            "is not the URL of an API server.",
+            "Write it as the kubeconfig does (https://203.0.113.7:6443).",
+        )
+    return text
+
+
 def _email(text: str) -> str:
     local, at, domain = text.rpartition("@")
     if not (at and local and not re.search(r"\s", local) and "." in domain):
@@ -204,6 +213,7 @@ Memory = Annotated[str, BeforeValidator(_memory)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 EdgeCidr = Annotated[Cidr, AfterValidator(_edge_cidr)]
 HttpsUrl = Annotated[str, AfterValidator(_https_url)]
+ServerUrl = Annotated[str, AfterValidator(_server_url)]
 Email = Annotated[str, AfterValidator(_email)]
 Pem = Annotated[str, AfterValidator(_pem)]
 NamespaceName = Annotated[str, AfterValidator(_namespace)]

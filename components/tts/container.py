@@ -11,6 +11,7 @@ from components.tts.engine import Engine
 PORT_NAME = "speech"
 
 _PROBE_PERIOD = 5
+_LIVENESS_PERIOD = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +94,14 @@ def _security(engine: Engine) -> dict[str, Any]:
     }
 
 
+def _get(path: str) -> dict[str, Any]:
+    return {"http_get": {"path": path, "port": PORT_NAME}}
+
+
 def _probes(engine: Engine) -> dict[str, Any]:
     open_port = {"tcp_socket": {"port": PORT_NAME}}
-    ready = {"http_get": {"path": engine.health_path, "port": PORT_NAME}} if engine.health_path else open_port
+    ready = _get(engine.health_path) if engine.health_path else open_port
+    alive = _get(engine.liveness_path) if engine.liveness_path else open_port
     return {
         "startup_probe": {
             **ready,
@@ -110,6 +116,12 @@ def _probes(engine: Engine) -> dict[str, Any]:
             "failure_threshold": 2,
         },
         # Not the readiness probe: an engine that is busy, or drains, answers its health path late or with a 503, and a
-        # restart would throw away the syntheses in flight. Only a port that nobody listens on is worth one.
-        "liveness_probe": {**open_port, "period_seconds": 10, "timeout_seconds": 5, "failure_threshold": 6},
+        # restart would throw away the syntheses in flight.
+        "liveness_probe": {
+            **alive,
+            "period_seconds": _LIVENESS_PERIOD,
+            "timeout_seconds": 5,
+            # Silent for longer than any synthesis takes: stuck, and not only busy with one.
+            "failure_threshold": max(6, engine.synthesis_seconds // _LIVENESS_PERIOD + 1),
+        },
     }

@@ -22,8 +22,12 @@ LABELS = {"app.kubernetes.io/name": "speech"}
 DRAIN_SECONDS = 10
 """Between the pod's leaving the endpoints and its SIGTERM: Envoy learns of it meanwhile, and sends nothing new."""
 
+SETTLE_SECONDS = 10
+"""Between the pod's becoming ready and the old one's retirement: Envoy sends nothing to a pod that it has not checked
+itself, and would have nobody to send to. Two rounds of the route's checks."""
+
 _STOP_MARGIN_SECONDS = 10
-_DEADLINE_MARGIN_SECONDS = 60
+_DEADLINE_MARGIN_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +64,7 @@ class SpeechDeployment(pulumi.ComponentResource):
 
     def _deployment(self, name: str) -> kubernetes.apps.v1.Deployment:
         engine = self._args.engine
-        deadline = engine.pull_seconds + engine.startup_seconds
+        deadline = engine.pull_seconds + engine.startup_seconds + SETTLE_SECONDS
         # Kubernetes' deadline first: what it says then names the reason, Pulumi's own only says that time is up.
         patience = f"{deadline * self._args.replicas + _DEADLINE_MARGIN_SECONDS}s"
         return kubernetes.apps.v1.Deployment(
@@ -76,6 +80,7 @@ class SpeechDeployment(pulumi.ComponentResource):
             },
             spec={
                 "replicas": self._args.replicas,
+                "min_ready_seconds": SETTLE_SECONDS,
                 "progress_deadline_seconds": deadline,
                 "revision_history_limit": 5,
                 "selector": {"match_labels": LABELS},

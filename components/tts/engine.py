@@ -36,6 +36,10 @@ class Engine:
     health_path: str | None
     """Answers 200 once the model is loaded. None: the engine has no such path, and an open port has to do."""
 
+    liveness_path: str | None = None
+    """Answers as long as the process can, also while it is busy or drains. None: the engine has no such path, and only
+    a port that nobody listens on is worth a restart."""
+
     speech_path: str
     """Where a text is sent to."""
 
@@ -61,7 +65,7 @@ class Engine:
 
     resources: Resources
     gpu_memory_gib: int | None
-    """Peak on one GPU; None where nobody has published a figure."""
+    """Peak on one GPU; None where nobody has published a figure. An output of the stack, for who chooses the GPUs."""
 
     pull_seconds: int
     """How long the image may take to arrive on a new node."""
@@ -73,3 +77,7 @@ class Engine:
     """The longest synthesis that a stopping pod is given the time to finish."""
 
     egress: tuple[Egress, ...] = ()
+    """What it always needs."""
+
+    weights_egress: tuple[Egress, ...] = ()
+    """What it needs besides to fill a volume at `weights_path`; without that volume its weights are in its image."""

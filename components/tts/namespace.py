@@ -20,6 +20,8 @@ class SpeechNamespaceArgs:
 
     name: str
     engine: Engine
+    protect: bool
+    """Whether Pulumi refuses to delete the namespace, and with it everything in it."""
 
 
 class SpeechNamespace(pulumi.ComponentResource):
@@ -51,7 +53,7 @@ class SpeechNamespace(pulumi.ComponentResource):
                 if args.engine.root_reason
                 else {},
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
 
     def _service_account(self, name: str) -> kubernetes.core.v1.ServiceAccount:

@@ -6,6 +6,9 @@ from typing import Final
 OUTPUTS_CLAIM: Final = "outputs"
 WEIGHTS_CLAIM: Final = "weights"
 
+ASKED_CLASS: Final = "tts-platform/storage-class"
+"""Annotation of a claim: the storage class that was asked for, empty for the cluster's default."""
+
 
 class Rollout(StrEnum):
     """How a new version replaces the old one."""

@@ -38,6 +38,9 @@ class TtsServiceArgs:
     rollout: Rollout
     outputs: Volume
     weights: Volume | None
+    protect: bool
+    """Whether Pulumi refuses to delete the namespace and the claims."""
+
     domain: str
     issuer_name: pulumi.Input[str]
     acme: bool
@@ -84,21 +87,26 @@ class TtsService(pulumi.ComponentResource):
     def _home(self) -> SpeechNamespace:
         return SpeechNamespace(
             f"{self._name}-home",
-            SpeechNamespaceArgs(name=self._args.namespace, engine=self._args.engine),
+            SpeechNamespaceArgs(
+                name=self._args.namespace, engine=self._args.engine, protect=self._args.protect
+            ),
             pulumi.ResourceOptions(parent=self),
         )
 
     def _policies(self) -> NetworkPolicies:
+        engine = self._args.engine
+        # Nothing is downloaded without a volume to keep it, and an image with its weights in it needs nobody.
+        download = engine.weights_egress if self._args.weights is not None else ()
         return NetworkPolicies(
             f"{self._name}-policies",
             NetworkPoliciesArgs(
                 namespace=self.namespace,
                 speech_labels=LABELS,
-                speech_port=self._args.engine.port,
+                speech_port=engine.port,
                 exposure=self._args.exposure,
                 edge_cidrs=self._args.edge_cidrs,
                 acme_challenges=self._args.acme,
-                egress=self._args.engine.egress,
+                egress=(*engine.egress, *download),
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -106,7 +114,12 @@ class TtsService(pulumi.ComponentResource):
     def _storage(self) -> Storage:
         return Storage(
             f"{self._name}-storage",
-            StorageArgs(namespace=self.namespace, outputs=self._args.outputs, weights=self._args.weights),
+            StorageArgs(
+                namespace=self.namespace,
+                outputs=self._args.outputs,
+                weights=self._args.weights,
+                protect=self._args.protect,
+            ),
             pulumi.ResourceOptions(parent=self),
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
+from components.tts.rollout import ASKED_CLASS, OUTPUTS_CLAIM, WEIGHTS_CLAIM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,9 @@ class StorageArgs:
     weights: Volume | None = None
     """None where the image carries its weights."""
 
+    protect: bool
+    """Whether Pulumi refuses to delete the claims."""
+
 
 class Storage(pulumi.ComponentResource):
     """The claims."""
@@ -42,29 +45,31 @@ class Storage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:tts:Storage", name, None, opts)
-        self.outputs_claim = self._claim(name, args.namespace, OUTPUTS_CLAIM, args.outputs)
+        self.outputs_claim = self._claim(name, args, OUTPUTS_CLAIM, args.outputs)
         self.weights_claim = None
         if args.weights is not None:
-            self.weights_claim = self._claim(name, args.namespace, WEIGHTS_CLAIM, args.weights)
+            self.weights_claim = self._claim(name, args, WEIGHTS_CLAIM, args.weights)
         self.register_outputs({"outputs_claim": self.outputs_claim, "weights_claim": self.weights_claim})
 
-    def _claim(
-        self, name: str, namespace: pulumi.Input[str], claim: str, volume: Volume
-    ) -> pulumi.Output[str]:
+    def _claim(self, name: str, args: StorageArgs, claim: str, volume: Volume) -> pulumi.Output[str]:
         resource = kubernetes.core.v1.PersistentVolumeClaim(
             f"{name}-{claim}",
             metadata={
                 "name": claim,
-                "namespace": namespace,
+                "namespace": args.namespace,
                 # A class that binds at the first consumer leaves the claim pending until the pod is there, and the pod
                 # comes after the claim. Pulumi looks up the class to know; it cannot when the class is the default.
-                "annotations": {"pulumi.com/skipAwait": "true"},
+                "annotations": {
+                    "pulumi.com/skipAwait": "true",
+                    # The cluster fills in its default, and nobody could tell it from one that was asked for.
+                    ASKED_CLASS: volume.storage_class or "",
+                },
             },
             spec={
                 "access_modes": [volume.access_mode],
                 "storage_class_name": volume.storage_class,
                 "resources": {"requests": {"storage": volume.size}},
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         return resource.metadata["name"]

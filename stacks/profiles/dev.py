@@ -18,5 +18,6 @@ DEV: Final = Profile(
     kubeconfig=None,
     contour_replicas=2,
     cert_manager=CERT_MANAGER,
+    protect=False,
     one_gpu_node=False,
 )

@@ -18,5 +18,6 @@ LOCAL: Final = Profile(
     kubeconfig="~/.local/state/tts-platform/clusters/default/kubeconfig",
     contour_replicas=2,
     cert_manager=CERT_MANAGER_FROM_SOURCE,
+    protect=False,
     one_gpu_node=True,
 )

@@ -16,5 +16,7 @@ PROD: Final = Profile(
     kubeconfig=None,
     contour_replicas=2,
     cert_manager=CERT_MANAGER,
+    # What was spoken cannot be made again: a destroy stops here until `pulumi state unprotect`.
+    protect=True,
     one_gpu_node=False,
 )

@@ -30,5 +30,8 @@ class Profile:
     contour_replicas: int
     cert_manager: Upstream
 
+    protect: bool
+    """Whether Pulumi refuses to delete the speech service's namespace and volumes."""
+
     one_gpu_node: bool
     """Whether all GPUs are in one node. Only there can several pods mount one ReadWriteOnce volume."""

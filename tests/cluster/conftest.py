@@ -29,6 +29,7 @@ _ORDER = (
     "test_front_door",
     "test_websocket",
     "test_network_policy",
+    "test_drain",
     "test_pod_security",
     "test_gpu",
     "test_idempotence",

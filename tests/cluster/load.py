@@ -10,9 +10,11 @@ from typing import Self
 import httpx
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from tests.cluster.door import ENDLESS, SENTENCE, Door, configure, frames, receive, send, speak
+from tests.cluster.door import ENDLESS, Door, configure, frames, receive, send, speak
 
-PAUSE = 0.2
+PAUSE = 0.03
+WORDS = "Hello there."
+"""Short, so that many requests a second fall into the moment in which one pod takes over from another."""
 LONGEST = 240
 """Seconds after which a load ends by itself, whatever the test does."""
 GOING_AWAY = 1012
@@ -20,7 +22,7 @@ GOING_AWAY = 1012
 
 
 class Load:
-    """Four clients at a time, each of another kind, as a `with` block."""
+    """Seven clients at a time, of four kinds, as a `with` block."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -29,7 +31,7 @@ class Load:
         self._lock = threading.Lock()
         self.served: Counter[str] = Counter()
         self.lost: list[str] = []
-        kinds = (self._request, self._stream, self._websocket, self._conversation)
+        kinds = [*[self._request] * 3, self._stream, *[self._websocket] * 2, self._conversation]
         self._threads = [
             threading.Thread(target=self._until_the_end, args=[kind], daemon=True) for kind in kinds
         ]
@@ -44,6 +46,11 @@ class Load:
         self._end.set()
         for thread in self._threads:
             thread.join(60)
+
+    @property
+    def account(self) -> str:
+        """What was served and what was lost, for an assert's message."""
+        return "\n".join([f"of {dict(self.served)} {len(self.lost)} were lost:", *self.lost[:20]])
 
     def _going_on(self) -> bool:
         return not self._end.is_set() and time.monotonic() < self._deadline
@@ -70,7 +77,7 @@ class Load:
         """One request after the other over one connection."""
         with self._door.client() as voice:
             while self._going_on():
-                answer = voice.say(SENTENCE)
+                answer = voice.say(WORDS)
                 assert answer.status_code == 200, f"{answer.status_code} {answer.text[:200]}"
                 assert frames(answer.content)
                 self._count("request")
@@ -90,7 +97,7 @@ class Load:
         """A connection of its own for each utterance."""
         with self._door.websocket() as websocket:
             configure(websocket)
-            assert speak(websocket, SENTENCE)
+            assert speak(websocket, WORDS)
         self._count("websocket")
 
     def _conversation(self) -> None:
@@ -99,7 +106,7 @@ class Load:
             configure(websocket)
             while self._going_on():
                 try:
-                    send(websocket, "input.text", text=SENTENCE)
+                    send(websocket, "input.text", text=WORDS)
                     send(websocket, "input.done")
                     receive(websocket, "audio.start")
                 except ConnectionClosed as closed:

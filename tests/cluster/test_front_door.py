@@ -127,9 +127,7 @@ class TestForwardedPort:
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        commands._say_how_to_use(
-            deployed.workspace, deployed.outputs(), forwarded_door.ca, tmp_path / "hello.wav", 1.0
-        )
+        commands._say_how_to_use(deployed.outputs(), forwarded_door.ca, tmp_path / "hello.wav", 1.0)
         line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("curl "))
         run = subprocess.run(shlex.split(line), cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert run.returncode == 0, f"a person copies the line as it stands: {line}\n{run.stderr}"

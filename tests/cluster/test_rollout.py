@@ -72,7 +72,7 @@ def test_a_new_version_loses_no_request(
         deployed.change(image=None)
         assert _alone(running) == f"{IMAGE}:1.0.0", "nor did the way back"
         time.sleep(3)
-    assert not load.lost, f"of {dict(load.served)} these were lost:\n" + "\n".join(load.lost)
+    assert not load.lost, load.account
     assert load.served["reconnect"] >= 2, "no pod was replaced under the load, so nothing was shown"
     assert min(load.served[kind] for kind in ("request", "websocket", "conversation")) > 30, (
         "there was no load"
@@ -106,7 +106,7 @@ def test_a_bad_version_leaves_the_old_one_serving(
     assert run.returncode != 0, "a broken update was called a success"
     assert reason in printed, f"the person is not told why:\n{printed[-3000:]}"
     assert "ProgressDeadlineExceeded" in printed, "nor that it was waited for long enough"
-    assert not load.lost, f"of {dict(load.served)} these were lost:\n" + "\n".join(load.lost)
+    assert not load.lost, load.account
     assert recovery < 60, "setting the old image back recovers within a minute"
     assert _still_serves(running, old), "the old pod was replaced on the way back: a model would load again"
 

@@ -58,6 +58,17 @@ def test_every_resource_is_listed(project: Project, stack: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stack", "protected"), [("dev", set[str]()), ("prod", {"tts", "outputs", "weights"})]
+)
+def test_what_was_spoken_is_protected_in_production(
+    project: Project, stack: str, protected: set[str]
+) -> None:
+    project.stack(stack, {"weightsSize": "50Gi"})
+    found = {item["inputs"]["metadata"]["name"] for item in project.previewed(stack) if item.get("protect")}
+    assert found == protected, "a destroy would take every utterance with it"
+
+
+@pytest.mark.parametrize(
     ("stack", "issuers"), [("local", {"self-signed", "in-cluster-ca"}), ("dev", {"acme"}), ("prod", {"acme"})]
 )
 def test_each_stack_has_its_issuer(project: Project, stack: str, issuers: set[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.project import Finished, Project
 
@@ -86,6 +87,65 @@ def test_a_volume_smaller_than_the_one_that_is_there(project: Project) -> None:
     assert project.snapshot() == before
 
 
+def kubeconfig(project: Project, server: str) -> str:
+    """A file with the contexts dev and prod, both of one cluster."""
+    file = project.directory / "kubeconfig"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "contexts": [{"name": name, "context": {"cluster": "it", "user": "me"}} for name in ("dev", "prod")],
+        "clusters": [{"name": "it", "cluster": {"server": server}}],
+        "users": [{"name": "me", "user": {}}],
+    }
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return str(file)
+
+
+def test_a_server_other_than_the_one_that_has_the_objects(project: Project) -> None:
+    there = {"kubeconfig": kubeconfig(project, "https://127.0.0.1:2"), "kubeContext": "prod"}
+    project.stack("prod", there)
+    imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
+    assert imported.code == 0, imported.output
+    before = project.snapshot()
+    refused(project.preview("prod"), "prod", "write clusterServer: https://127.0.0.1:2")
+    assert project.snapshot() == before
+
+
+def test_a_mistyped_context_in_a_preview(project: Project) -> None:
+    file = kubeconfig(project, "https://127.0.0.1:1")
+    project.stack("prod", {"kubeconfig": file, "kubeContext": "pord"})
+    refused(project.preview("prod"), "prod", "Write one that is: dev, prod.")
+
+
+def test_a_choice_of_contexts_in_a_preview(project: Project) -> None:
+    file = project.directory / ".local/state/tts-platform/clusters/default/kubeconfig"
+    file.parent.mkdir(parents=True)
+    Path(kubeconfig(project, "https://127.0.0.1:1")).rename(file)
+    project.stack("local")
+    refused(project.preview("local"), "local", "has 2 contexts (dev, prod)")
+
+
+def test_a_named_kubeconfig_that_is_not_there_in_a_preview(project: Project) -> None:
+    project.stack("prod", {"kubeconfig": "/does/not/exist"})
+    refused(project.preview("prod"), "prod", "does not exist")
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments"), [("domain", ("domain",)), ("inference", ("--path", "inference.API_KEY"))]
+)
+def test_a_secret(project: Project, key: str, arguments: tuple[str, ...]) -> None:
+    project.stack("prod")
+    *options, name = arguments
+    written = project.pulumi(
+        "config", "set", "--stack", "prod", "--secret", *options, f"tts-platform:{name}", "hunter2"
+    )
+    assert written.code == 0, written.output
+    finished = project.preview("prod")
+    refused(finished, "prod", f"tts-platform:{key} is encrypted here")
+    assert "1 problem\n" in finished.output
+    assert "hunter2" not in finished.output
+
+
 def test_an_upstream_that_is_not_what_was_pinned(project: Project, tmp_path: Path) -> None:
     manifest = tmp_path / "mirror/projectcontour/contour/v1.33.8/examples/render/contour.yaml"
     manifest.parent.mkdir(parents=True)
@@ -97,11 +157,11 @@ def test_an_upstream_that_is_not_what_was_pinned(project: Project, tmp_path: Pat
     assert "Traceback" not in finished.output
 
 
-def deployed(size: str) -> dict[str, Any]:
+def deployed(size: str, name: str = "prod", server: str = "https://127.0.0.1:1") -> dict[str, Any]:
     """A state in which an update has made the outputs' claim."""
-    prefix = "urn:pulumi:prod::tts-platform"
+    prefix = f"urn:pulumi:{name}::tts-platform"
     stack, provider = (
-        f"{prefix}::pulumi:pulumi:Stack::tts-platform-prod",
+        f"{prefix}::pulumi:pulumi:Stack::tts-platform-{name}",
         f"{prefix}::pulumi:providers:kubernetes::cluster",
     )
     claim = {
@@ -121,6 +181,13 @@ def deployed(size: str) -> dict[str, Any]:
                     "custom": True,
                     "id": "cluster",
                     "type": "pulumi:providers:kubernetes",
+                    "parent": stack,
+                },
+                {
+                    "urn": f"{prefix}::tts-platform:cluster:Record::cluster-record",
+                    "custom": False,
+                    "type": "tts-platform:cluster:Record",
+                    "outputs": {"server": server},
                     "parent": stack,
                 },
                 {

@@ -52,6 +52,16 @@ class TestHostNetwork:
     def test_envoy_finds_contour_by_its_cluster_name(self) -> None:
         assert envoy(contour(Exposure.HOST_NETWORK))["dnsPolicy"] == "ClusterFirstWithHostNet"
 
+    def test_it_is_drained_before_it_is_stopped(self) -> None:
+        pod = envoy(contour(Exposure.HOST_NETWORK))
+        hook = container(pod, "envoy")["lifecycle"]["preStop"]["httpGet"]
+        assert hook["host"] == "127.0.0.1", (
+            "kubelet finds no address for the hook of a pod in its node's network, and skips it"
+        )
+        assert "exec" in container(pod, "shutdown-manager")["lifecycle"]["preStop"], (
+            "this one needs no address"
+        )
+
     def test_root_has_one_capability(self) -> None:
         pod = envoy(contour(Exposure.HOST_NETWORK))
         assert container(pod, "envoy")["securityContext"]["capabilities"] == {
@@ -62,6 +72,11 @@ class TestHostNetwork:
 
 
 class TestHostPort:
+    def test_the_hook_goes_to_the_pods_own_address(self) -> None:
+        pod = envoy(contour(Exposure.HOST_PORT))
+        hook = container(pod, "envoy")["lifecycle"]["preStop"]["httpGet"]
+        assert "host" not in hook, "127.0.0.1 is kubelet's there, not Envoy's"
+
     def test_the_nodes_ports_lead_to_envoys(self) -> None:
         pod = envoy(contour(Exposure.HOST_PORT))
         assert listeners(pod) == {"http": (8080, 80), "https": (8443, 443)}

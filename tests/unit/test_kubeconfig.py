@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stacks.kubeconfig import NoCluster, find
+from stacks.kubeconfig import NoCluster, NotYet, find
 
 
 @pytest.fixture
@@ -63,7 +63,18 @@ def test_a_path_from_home_stays_as_written(kubeconfig: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("context", ["staging", None])
-def test_what_is_not_there_is_named(context: str | None, tmp_path: Path) -> None:
-    with pytest.raises(NoCluster) as refused:
+def test_a_file_that_is_not_there_is_named(context: str | None, tmp_path: Path) -> None:
+    with pytest.raises(NotYet) as refused:
         find(str(tmp_path / "kubeconfig"), context)
-    assert refused.value.problem.key == ("kubeContext" if context else "kubeconfig")
+    assert refused.value.problem.key == "kubeconfig"
+
+
+def test_a_context_that_is_not_there_is_told_which_are(
+    kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    for path in (str(kubeconfig), None):
+        with pytest.raises(NoCluster) as refused:
+            find(path, "pord")
+        assert refused.value.problem.instead == "Write one that is: dev, prod."
+        assert not isinstance(refused.value, NotYet), "a preview would go on with nothing to compare with"

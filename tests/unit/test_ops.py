@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -72,7 +74,7 @@ class TestWorkspace:
         self, tmp_path: Path, calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.lock_file(tmp_path, os.getpid())
-        monkeypatch.setattr(workspace.psutil.Process, "name", lambda _: "pulumi")
+        monkeypatch.setattr(psutil.Process, "name", lambda _: "pulumi")
         with (
             pytest.raises(OpsError, match="still works on stack local: wait"),
             Workspace(stack="local", directory=tmp_path).locked(),
@@ -103,6 +105,6 @@ class TestWorkspace:
     def test_a_missing_pulumi_is_said_in_one_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(workspace.shutil, "which", lambda _: None)
+        monkeypatch.setattr(shutil, "which", lambda _: None)
         with pytest.raises(OpsError, match="pulumi is not on PATH: run make up"):
             Workspace(stack="local", directory=tmp_path).run("up")

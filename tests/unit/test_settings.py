@@ -1,6 +1,5 @@
 """What settings become, and where each of their facts has its one home."""
 
-import dataclasses
 import re
 import subprocess
 import sys
@@ -10,17 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from components.cert_manager import CertManagerArgs
-from components.contour import ContourArgs
-from components.issuer import AcmeIssuer, ClusterIssuerArgs
-from components.tts.engine import Egress, Engine, Resources
-from components.tts.service import TtsServiceArgs
 from components.tts.storage import Volume
 from stacks import arguments
 from stacks.load import load
 from stacks.profiles import PROFILES
-from stacks.profiles.profile import Profile
 from stacks.settings import Stack, StackSettings
+from tests.support.reads import Program
 
 ROOT = Path(__file__).parents[2]
 DECLARED: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
@@ -93,23 +87,30 @@ def test_settings_are_read_without_pulumi() -> None:
     assert finished.returncode == 0, "what validates settings must run where no engine is"
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        AcmeIssuer,
-        CertManagerArgs,
-        ClusterIssuerArgs,
-        ContourArgs,
-        Egress,
-        Engine,
-        Profile,
-        Resources,
-        TtsServiceArgs,
-        Volume,
-    ],
-)
-def test_every_knob_is_read(kind: Any) -> None:
-    sources = [ROOT / "__main__.py", *(ROOT / "components").rglob("*.py"), *(ROOT / "stacks").rglob("*.py")]
-    code = "\n".join(source.read_text(encoding="utf-8") for source in sources)
-    unread = [item.name for item in dataclasses.fields(kind) if not re.search(rf"\.{item.name}\b", code)]
-    assert unread == [], "declared, set, and without effect"
+class TestKnobs:
+    sources = (ROOT / "__main__.py", *(ROOT / "components").rglob("*.py"), *(ROOT / "stacks").rglob("*.py"))
+
+    def test_every_one_is_read(self) -> None:
+        program = Program.of(self.sources)
+        kinds = {
+            "Engine",
+            "Resources",
+            "Egress",
+            "Profile",
+            "TtsServiceArgs",
+            "Volume",
+            "StackSettings",
+            "CustomEngine",
+        }
+        assert kinds <= program.records.keys()
+        assert program.unread() == [], "declared, set, and without effect"
+
+    def test_another_class_field_of_the_same_name_is_another_field(self) -> None:
+        program = Program.parsed(
+            [
+                "@dataclass\nclass Disk:\n    size: str\n    speed: str\n",
+                "@dataclass\nclass Args:\n    disk: Disk\n    other: Other\n",
+                "def used(args: Args):\n    Disk(speed=args.disk.speed)\n    return args.disk, args.other.size\n",
+            ]
+        )
+        assert program.unread() == ["Disk.size", "Disk.speed"], "a copy is no use, nor is a namesake"

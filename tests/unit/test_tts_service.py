@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.edge import Exposure
+from components.tts.engine import Egress
 from components.tts.rollout import Rollout
 from components.tts.service import TtsService, TtsServiceArgs
 from components.tts.storage import Volume
@@ -24,12 +25,15 @@ ARGS = TtsServiceArgs(
     rollout=Rollout.SURGE,
     outputs=Volume(size="1Gi", access_mode="ReadWriteOnce"),
     weights=None,
+    protect=False,
     domain="tts.example.com",
     issuer_name="in-cluster-ca",
     acme=False,
     exposure=Exposure.HOST_PORT,
     edge_cidrs=(),
 )
+
+WEIGHTS = Volume(size="50Gi", access_mode="ReadWriteMany")
 
 
 def service(**changes: Any) -> Recording:
@@ -82,8 +86,18 @@ class TestNetworkPolicies:
         policies = [item["metadata"]["name"] for item in service().objects("NetworkPolicy")]
         assert sorted(policies) == ["deny-all", "dns", "envoy-to-speech"]
 
+    @pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
+    def test_weights_in_the_image_reach_no_model_hub(self, engine: Any) -> None:
+        policies = [item["metadata"]["name"] for item in service(engine=engine).objects("NetworkPolicy")]
+        assert "engine-egress" not in policies, "the whole internet, for a download that never comes"
+
+    def test_what_an_engine_always_needs_is_allowed_without_a_volume_too(self) -> None:
+        engine = replace(ESPEAK, egress=(Egress(reason="Licences.", cidr="192.0.2.7/32", port=443),))
+        policy = service(engine=engine).object("NetworkPolicy", "engine-egress")["spec"]
+        assert policy["egress"][0]["to"][0]["ipBlock"]["cidr"] == "192.0.2.7/32"
+
     def test_a_download_of_weights_does_not_open_the_clouds_metadata(self) -> None:
-        policy = service(engine=COSYVOICE).object("NetworkPolicy", "engine-egress")["spec"]
+        policy = service(engine=COSYVOICE, weights=WEIGHTS).object("NetworkPolicy", "engine-egress")["spec"]
         block = policy["egress"][0]["to"][0]["ipBlock"]
         assert "169.254.0.0/16" in block["except"], "the node's credentials are one request away there"
         assert policy["egress"][0]["ports"] == [{"port": 443, "protocol": "TCP"}]
@@ -145,7 +159,7 @@ class TestPods:
         assert data == {"OUTPUTS_DIR": "/outputs", "MAX_STREAMS": "4"}
 
     def test_weights_are_mounted_where_the_engine_looks(self) -> None:
-        recording = service(engine=VLLM_OMNI, weights=Volume(size="50Gi", access_mode="ReadWriteMany"))
+        recording = service(engine=VLLM_OMNI, weights=WEIGHTS)
         mounts = {item["name"]: item["mountPath"] for item in container(recording)["volumeMounts"]}
         assert mounts["weights"] == "/root/.cache/huggingface"
         assert mounts["shared-memory"] == "/dev/shm"  # noqa: S108 - in the pod
@@ -156,6 +170,16 @@ class TestPods:
     def test_weights_in_the_image_are_not_hidden_by_a_volume(self) -> None:
         mounts = {item["name"] for item in container(service(engine=VLLM_OMNI))["volumeMounts"]}
         assert "weights" not in mounts
+
+
+class TestStorage:
+    @pytest.mark.parametrize(("asked", "written"), [("gp3", "gp3"), (None, "")])
+    def test_a_claim_says_which_class_was_asked_for(self, asked: str | None, written: str) -> None:
+        volume = Volume(size="1Gi", access_mode="ReadWriteOnce", storage_class=asked)
+        claim = service(outputs=volume).object("PersistentVolumeClaim", "outputs")
+        assert claim["metadata"]["annotations"]["tts-platform/storage-class"] == written, (
+            "the cluster fills in its default, which then cannot be told from a class that was asked for"
+        )
 
 
 class TestProbes:
@@ -172,9 +196,20 @@ class TestProbes:
         assert "httpGet" not in probe
 
     def test_liveness_is_not_readiness(self) -> None:
-        assert "httpGet" not in container(service())["livenessProbe"], (
-            "a busy engine would be killed for being busy"
+        probe = container(service())["livenessProbe"]
+        assert probe["httpGet"] == {"path": "/livez", "port": "speech"}, (
+            "its health path answers 503 while it drains, and it would be killed for draining"
         )
+
+    def test_an_engine_without_a_liveness_path_lives_while_its_port_is_open(self) -> None:
+        probe = container(service(engine=COSYVOICE))["livenessProbe"]
+        assert probe["tcpSocket"] == {"port": "speech"}
+        assert "httpGet" not in probe
+
+    @pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
+    def test_nobody_is_killed_for_being_busy(self, engine: Any) -> None:
+        probe = container(service(engine=engine))["livenessProbe"]
+        assert probe["failureThreshold"] * probe["periodSeconds"] > engine.synthesis_seconds
 
 
 class TestRollout:

@@ -1,0 +1,115 @@
+"""What settings may not do to what a stack has already: its volumes, and the cluster that its objects are at."""
+
+from collections.abc import Iterator
+
+from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
+from stacks.checks import Check, Context
+from stacks.problems import Problem
+from stacks.quantity import amount
+from stacks.settings import ExistingClaim
+
+_LOST = "would delete the volume that is there, with everything in it"
+_REPLACED = f"{_LOST}, to make another."
+
+
+def moved(now: str, recorded: str | None, named: str | None) -> Iterator[Problem]:
+    """Refuses the server `now` of the kubeconfig where the objects are at another, `recorded`, or are said to be.
+
+    Every object would be made anew there, and those at the other server would be forgotten.
+    """
+    if named is not None and named.rstrip("/") != now.rstrip("/"):
+        yield Problem(
+            key="clusterServer",
+            value=named,
+            why=f"is not the server that the kubeconfig leads to ({now}).",
+            instead="Write the kubeconfig and kubeContext that lead there, or take clusterServer out.",
+        )
+    elif named is None and recorded is not None and recorded.rstrip("/") != now.rstrip("/"):
+        yield Problem(
+            key="clusterServer",
+            value=None,
+            why=f"is needed: this stack's objects are at {recorded}, and the kubeconfig leads to {now}.",
+            instead=f"The same cluster at a new address: write clusterServer: {now}. "
+            "Another cluster: destroy this stack first, or make a new one.",
+        )
+
+
+def _volumes_do_not_shrink(context: Context) -> Iterator[Problem]:
+    for claim, field, key in (
+        (OUTPUTS_CLAIM, "outputs_size", "outputsSize"),
+        (WEIGHTS_CLAIM, "weights_size", "weightsSize"),
+    ):
+        there, wanted = context.existing.get(claim), context.values.get(field)
+        if there is None or wanted is None:
+            continue
+        there_size, wanted_size = amount(there.size), amount(wanted)
+        if there_size is not None and wanted_size is not None and wanted_size < there_size:
+            yield Problem(
+                key=key,
+                value=wanted,
+                why=f"is smaller than the volume that is there ({there.size}), and a volume cannot shrink.",
+                instead=f"Write {there.size} or more.",
+            )
+
+
+def _weights_are_not_thrown_away(context: Context) -> Iterator[Problem]:
+    there = context.existing.get(WEIGHTS_CLAIM)
+    if there is not None and "weights_size" in context.values and context.values["weights_size"] is None:
+        yield Problem(
+            key="weightsSize",
+            value=None,
+            why=f"is not set, which {_LOST}.",
+            instead=f"Write weightsSize: {there.size}. An engine that has no use for the volume leaves it alone.",
+        )
+
+
+def _namespace_stays(context: Context) -> Iterator[Problem]:
+    wanted = context.values.get("namespace")
+    homes = {there.namespace for there in context.existing.values()}
+    if wanted is not None and homes - {wanted}:
+        home = min(homes - {wanted})
+        yield Problem(key="namespace", value=wanted, why=_REPLACED, instead=f"Write namespace: {home}.")
+
+
+def _access_mode_stays(context: Context) -> Iterator[Problem]:
+    wanted = context.values.get("access_mode")
+    modes = {there.access_mode for there in context.existing.values()}
+    if wanted is not None and modes - {wanted}:
+        mode = min(modes - {wanted})
+        yield Problem(
+            key="accessMode", value=wanted.value, why=_REPLACED, instead=f"Write accessMode: {mode}."
+        )
+
+
+def _storage_class_stays(context: Context) -> Iterator[Problem]:
+    if "storage_class" not in context.values:
+        return
+    wanted = context.values["storage_class"]
+    for there in context.existing.values():
+        instead = _kept_class(there, wanted)
+        if instead is not None:
+            why = _REPLACED if wanted is not None else f"is not set, which {_REPLACED}"
+            yield Problem(key="storageClass", value=wanted, why=why, instead=instead)
+            return
+
+
+def _kept_class(there: ExistingClaim, wanted: str | None) -> str | None:
+    """What to write so that the claim stays; None where it does."""
+    if there.asked_class is None:
+        # Only the class that the cluster gave is known, so only one that is asked for can be told to differ.
+        if wanted is None or wanted == there.storage_class:
+            return None
+        return f"Write storageClass: {there.storage_class}, or take storageClass out."
+    if (wanted or "") == there.asked_class:
+        return None
+    # Even the default class by its name is another request than none, and a claim's request cannot change.
+    return f"Write storageClass: {there.asked_class}." if there.asked_class else "Take storageClass out."
+
+
+STATE_CHECKS: tuple[Check, ...] = (
+    _volumes_do_not_shrink,
+    _weights_are_not_thrown_away,
+    _namespace_stays,
+    _access_mode_stays,
+    _storage_class_stays,
+)
