@@ -1,5 +1,6 @@
 """A Pulumi engine that records what a program registers, and answers at once."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,8 @@ def record(program: Callable[[], None], answers: Mapping[str, Any] | None = None
     """Runs `program` to its end, all outputs resolved, and returns what it registered."""
     recording = Recording(answers=answers or {})
     # An `apply` on an unknown never runs: in a preview, half of the program would go untested.
+    # Whoever ran an event loop before has left none behind, and Pulumi takes the thread's own.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(recording, project="tts-platform", stack="test", preview=False)
     pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
     return recording
