@@ -18,32 +18,34 @@ with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  NAME=$(NAME)   the embedded cluster to work on; several can run side by side"
-	@echo "  PORT=            port of 127.0.0.1 at which make up serves (8443)"
-	@echo "  CONTEXT=         a kube context to use instead of the embedded cluster"
+	@echo "  NAME=default      the embedded cluster to work on; several can run side by side"
+	@echo "  PORT=8443         port of 127.0.0.1 at which make up serves"
+	@echo "  CONTEXT=          a kube context to use instead of the embedded cluster, which needs Linux and root"
+	@echo "  STACK=            the stack to preview: local, dev or prod"
 
 $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=<another>")'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: install the package python3-venv first"; exit 1; }
+	@echo "Installing Python packages into .venv, once"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
 ifeq ($(CONTEXT),)
 up: $(INSTALLED) ## Start a cluster and put a speaking service onto it
-	@$(PY) -m local up --name $(NAME) $(if $(PORT),--port $(PORT))
-	@$(call with-tools,) $(PY) -m ops up --name $(NAME) --port "$$($(PY) -m local port --name $(NAME))" \
-		--kubeconfig "$$($(PY) -m local kubeconfig --name $(NAME))"
+	@$(PY) -m local up --name "$(NAME)" $(if $(PORT),--port "$(PORT)")
+	@$(call with-tools,) $(PY) -m ops up --name "$(NAME)" --port "$$($(PY) -m local port --name "$(NAME)")" \
+		--kubeconfig "$$($(PY) -m local kubeconfig --name "$(NAME)")"
 
 down: $(INSTALLED) ## Take the cluster down and leave nothing behind
-	@$(PY) -m local down --name $(NAME)
-	@$(PY) -m ops forget --name $(NAME)
+	@$(PY) -m local down --name "$(NAME)"
+	@$(PY) -m ops forget --name "$(NAME)"
 
 status: $(INSTALLED) ## Show what runs, where, and whether it is well
-	@$(PY) -m local status --name $(NAME)
+	@$(PY) -m local status --name "$(NAME)"
 else
 up: $(INSTALLED)
 	@$(PY) -m local upstream
-	@$(call with-tools,--group pulumi) $(PY) -m ops up --context "$(CONTEXT)" $(if $(PORT),--port $(PORT)) \
+	@$(call with-tools,--group pulumi) $(PY) -m ops up --context "$(CONTEXT)" $(if $(PORT),--port "$(PORT)") \
 		--kubeconfig "$(KUBECONFIG)"
 
 down: $(INSTALLED)

@@ -21,7 +21,8 @@ Name = Annotated[str, typer.Option(help="Name of the cluster; several can run si
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console(stderr=True, soft_wrap=True)
-output = Console()
+# A pipe has no width: a table must not be cut for it.
+output = Console() if sys.stdout.isatty() else Console(width=160)
 
 
 @app.command()
@@ -94,7 +95,7 @@ def images(file: Path, name: Name = "default") -> None:
 def _existing(name: str) -> layout.Cluster:
     cluster = layout.find(layout.check_name(name))
     if cluster is None:
-        raise LocalError(f"There is no cluster {name}: make up starts one.")
+        raise LocalError(f"There is no cluster {name}: make up NAME={name} starts it.")
     return cluster
 
 

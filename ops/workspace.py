@@ -68,13 +68,13 @@ class Workspace:
         if not passphrase.exists():
             passphrase.touch(mode=0o600)
             passphrase.write_text(secrets.token_urlsafe(32))
-        committed = yaml.safe_load((CHECKOUT / f"Pulumi.{self.stack}.yaml").read_text())
+        committed = _settings(CHECKOUT / f"Pulumi.{self.stack}.yaml")
         document: dict[str, Any] = {}
         if self.config_file.exists():
             # The engine keeps the salt of the stack's secrets in this file, so that what is not config stays.
             document = yaml.safe_load(self.config_file.read_text()) or {}
         overrides = {f"{NAMESPACE}:{key}": value for key, value in settings.items()}
-        document["config"] = {**committed["config"], **overrides}
+        document["config"] = {**committed, **overrides}
         self.config_file.write_text(yaml.safe_dump(document, sort_keys=False))
         shutil.copy(CHECKOUT / "Pulumi.yaml", self.directory)
         if not self.exists:
@@ -134,6 +134,15 @@ class Workspace:
             detail = f": {run.stderr.strip().splitlines()[-1]}" if capture and run.stderr.strip() else "."
             raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed{detail}")
         return run
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config", {})
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise OpsError(f"{file.name} is not YAML: {where}. Mend the line that it names.") from None
+    return config
 
 
 @contextlib.contextmanager

@@ -114,7 +114,7 @@ def _init_pid(cluster: Cluster) -> int:
     unshare = processes.init(cluster)
     children = unshare.children() if unshare is not None else []
     if not children:
-        raise LocalError(f"Cluster {cluster.name} does not run: make up starts it.")
+        raise LocalError(f"Cluster {cluster.name} does not run: make up NAME={cluster.name} starts it.")
     return children[0].pid
 
 

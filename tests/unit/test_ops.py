@@ -108,3 +108,15 @@ class TestWorkspace:
         monkeypatch.setattr(shutil, "which", lambda _: None)
         with pytest.raises(OpsError, match="pulumi is not on PATH: run make up"):
             Workspace(stack="local", directory=tmp_path).run("up")
+
+
+def test_settings_that_are_no_yaml_are_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "CHECKOUT", tmp_path)
+    (tmp_path / "Pulumi.local.yaml").write_text("config:\n  tts-platform:outputsSize: [50Gi\n")
+    with pytest.raises(
+        OpsError, match=r"Pulumi\.local\.yaml is not YAML: .*line 3.* Mend the line"
+    ) as refused:
+        Workspace(stack="local", directory=tmp_path / "stack").prepare({})
+    assert "\n" not in str(refused.value)
