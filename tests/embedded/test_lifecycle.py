@@ -1,5 +1,6 @@
 """The embedded cluster comes back from whatever ends it, and leaves the machine as it found it."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -51,6 +52,15 @@ def take_down() -> None:
     assert run.returncode == 0, said
 
 
+def command_lines() -> set[str]:
+    """Of every process on the machine; one that has ended has none any more."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found.add(" ".join(process.cmdline()))
+    return found
+
+
 def machine() -> dict[str, set[str]]:
     """What the machine has of this cluster, or could have: everything outside the cluster's own namespaces."""
     commands = {
@@ -66,9 +76,7 @@ def machine() -> dict[str, set[str]]:
     }
     found["cgroups"] = {str(path) for path in processes.CGROUPS.rglob(f"tts-platform-{NAME}*")}
     mark = str(paths.CLUSTERS / NAME)
-    found["processes"] = {
-        " ".join(p.cmdline()) for p in psutil.process_iter() if mark in " ".join(p.cmdline())
-    }
+    found["processes"] = {line for line in command_lines() if mark in line}
     found["files"] = {str(path) for path in paths.CLUSTERS.glob(f"{NAME}/*")}
     others = (
         "/var/lib/kubelet",
@@ -161,7 +169,7 @@ def test_up_mends_a_cluster_whose_supervisor_was_killed() -> None:
     init.children()[0].kill()
     psutil.wait_procs([init], timeout=30)
     assert processes.init(cluster) is None
-    assert not [p for p in psutil.process_iter() if str(cluster.directory) in " ".join(p.cmdline())], (
+    assert not [line for line in command_lines() if str(cluster.directory) in line], (
         "processes outlive their supervisor"
     )
     cluster = bring_up()
