@@ -69,8 +69,11 @@ class Cluster:
 
     @property
     def cgroup(self) -> str:
-        """Parent of every container's cgroup, in each hierarchy."""
-        return f"tts-platform-{self.name}"
+        """Parent of every container's cgroup, in each hierarchy.
+
+        The number tells clusters of one name apart that keep their state in different places.
+        """
+        return f"tts-platform-{self.name}-{self.number}"
 
     @property
     def link(self) -> str:
