@@ -71,7 +71,8 @@ test: test-packages check ## Everything: checks, the real engine, a real cluster
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi) $(PY) -m pytest tests/engine -q -n 2
 	@$(PY) -m pytest tests/embedded -q
-	@$(PY) -m local up --name test --port 0 || test -z "$(CI)"
+	@# A cluster that an interrupted run left has that run's stack on it.
+	@$(PY) -m local down --name test && $(PY) -m local up --name test --port 0 || test -z "$(CI)"
 	@$(call with-tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
 		$(PY) -m local down --name test; exit $$result
 
