@@ -52,6 +52,7 @@ def up(name: str, port: int | None, console: Console) -> Cluster:
                     "The cluster's configuration has changed: starting it anew. Pods and volumes come back."
                 )
             console.print(f"Starting cluster {name}")
+            # Also where none runs: kubelet would look for the containers of a killed one's cgroups, 3 s for each.
             processes.stop(cluster)
             pki.issue_all(cluster)
             processes.start(cluster, configuration)

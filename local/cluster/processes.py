@@ -218,8 +218,6 @@ def start(cluster: Cluster, configuration: str) -> None:
     command = ["taskset", "--cpu-list", cpu, "unshare", "--pid", "--fork", "--kill-child"]
     command += ["--mount", "--propagation", "private"]
     boot = [sys.executable, "-m", "local.cluster.boot", str(cluster.directory)]
-    # What a killed cluster left: kubelet would look for the containers of old cgroups, for three seconds each.
-    stop(cluster)
     cluster.socket.unlink(missing_ok=True)
     with (cluster.logs / "boot.log").open("wb") as log:
         process = subprocess.Popen(
