@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview fmt
+.PHONY: help up down status test test-packages check preview destroy rehearse fmt
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,16 @@ preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=pr
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(STACK)
 
+destroy: $(INSTALLED) ## Destroy a stack, all but its data, and say what is left: make destroy STACK=dev
+	@test -n "$(STACK)" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops destroy-stack $(STACK)
+
+rehearse: $(INSTALLED) ## Run prod's up, update and destroy against a stand-in for AWS and a real cluster
+	@$(PY) -m local upstream
+	@$(PY) -m local down --name rehearsal && $(PY) -m local up --name rehearsal --port 0
+	@$(call with-tools,) $(PY) -m pytest tests/rehearsal -q; result=$$?; \
+		$(PY) -m local down --name rehearsal; exit $$result
+
 check: $(INSTALLED) ## Format, lint, types and unit tests
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
@@ -75,6 +85,7 @@ test: test-packages check ## Everything: checks, the real engine, a real cluster
 	@$(PY) -m local down --name test && $(PY) -m local up --name test --port 0 || test -z "$(CI)"
 	@$(call with-tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
 		$(PY) -m local down --name test; exit $$result
+	@if test -n "$(CI)" || test "$$(id -u)" = 0; then $(MAKE) --no-print-directory rehearse; else echo "make rehearse needs root: left out"; fi
 
 # Tests that need what cannot be installed here skip and say so.
 test-packages:

@@ -10,13 +10,22 @@ from components.tts.service import TtsService
 from stacks import arguments, config
 
 stack = config.current()
-cluster = config.cluster(stack)
-provider = connect("cluster", arguments.cluster(cluster))
 
-contour = Contour("contour", arguments.contour(stack), pulumi.ResourceOptions(providers=[provider]))
-cert_manager = CertManager(
-    "cert-manager", arguments.cert_manager(stack), pulumi.ResourceOptions(providers=[provider])
-)
+if stack.aws is None:
+    platform, cluster = None, config.cluster(stack)
+    provider = connect("cluster", arguments.cluster(cluster))
+    server: pulumi.Input[str] | None = cluster.server if cluster else None
+else:
+    # Not above: the AWS SDK is slow to import, and only stacks on AWS need it.
+    from components.aws_platform import AwsPlatform
+
+    config.account(stack)
+    platform = AwsPlatform("aws", arguments.aws_platform(stack, stack.aws, config.own_addons()))
+    provider, server = platform.provider, platform.server
+
+system = pulumi.ResourceOptions(providers=[provider], depends_on=[*platform.system] if platform else [])
+contour = Contour("contour", arguments.contour(stack), system)
+cert_manager = CertManager("cert-manager", arguments.cert_manager(stack), system)
 
 # Instances come after the controllers of their kinds, and so go before them: with its controller gone, nobody takes
 # the finalizers off an instance, and a destroy hangs.
@@ -27,8 +36,10 @@ issuer = ClusterIssuer(
 )
 service = TtsService(
     "tts",
-    arguments.tts_service(stack, issuer.issuer_name),
-    pulumi.ResourceOptions(providers=[provider], depends_on=[contour, issuer]),
+    arguments.tts_service(stack, issuer.issuer_name, platform),
+    pulumi.ResourceOptions(
+        providers=[provider], depends_on=[contour, issuer, *([platform] if platform else [])]
+    ),
 )
 
 pulumi.export("url", f"https://{stack.authority}/")
@@ -36,7 +47,7 @@ pulumi.export("speech_url", f"https://{stack.authority}{stack.engine.speech_path
 pulumi.export(
     "websocket_url", next((f"wss://{stack.authority}{path}" for path in stack.engine.stream_paths), None)
 )
-pulumi.export("cluster_server", cluster.server if cluster else None)
+pulumi.export("cluster_server", server)
 pulumi.export("namespace", service.namespace)
 pulumi.export("deployment", service.deployment)
 pulumi.export("outputs_claim", service.outputs_claim)
@@ -44,3 +55,6 @@ pulumi.export("ca_secret", issuer.ca_secret)
 pulumi.export("engine", stack.engine.name)
 pulumi.export("image", stack.settings.image)
 pulumi.export("gpu_memory_gib", stack.engine.gpu_memory_gib)
+if platform is not None:
+    pulumi.export("kubeconfig", platform.kubeconfig)
+    pulumi.export("load_balancer", platform.load_balancer)

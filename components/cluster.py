@@ -3,6 +3,7 @@
 Refuses the ambient kubeconfig's current context by never being without an explicit one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,14 +12,18 @@ import pulumi_kubernetes as kubernetes
 
 RECORD_TYPE: Final = "tts-platform:cluster:Record"
 
+SETTLED_TYPE: Final = "tts-platform:cluster:Settled"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
     """A cluster that a kubeconfig describes."""
 
-    kubeconfig: str
-    context: str
-    server: str
+    kubeconfig: pulumi.Input[str]
+    """Path or text."""
+
+    context: pulumi.Input[str]
+    server: pulumi.Input[str]
     """The API server's URL."""
 
 
@@ -36,13 +41,27 @@ def connect(name: str, args: ClusterArgs | None) -> kubernetes.Provider:
 class ClusterRecord(pulumi.ComponentResource):
     """Which API server the stack's objects are at, kept in the state from the first moment of the first update."""
 
-    server: str | None
+    server: pulumi.Input[str] | None
     """Its URL; None while there is no cluster."""
 
-    def __init__(self, name: str, server: str | None, opts: pulumi.ResourceOptions | None = None):
+    def __init__(
+        self, name: str, server: pulumi.Input[str] | None, opts: pulumi.ResourceOptions | None = None
+    ):
         super().__init__(RECORD_TYPE, name, None, opts)
         self.server = server
         self.register_outputs({"server": self.server})
+
+
+class SettledRecord(pulumi.ComponentResource):
+    """The settings that cannot change without another cluster, kept in the state before anything else is made."""
+
+    settled: Mapping[str, str]
+    """By key."""
+
+    def __init__(self, name: str, settled: Mapping[str, str], opts: pulumi.ResourceOptions | None = None):
+        super().__init__(SETTLED_TYPE, name, None, opts)
+        self.settled = settled
+        self.register_outputs({"settled": dict(self.settled)})
 
 
 def _provider(name: str, kubeconfig: pulumi.Input[str], context: pulumi.Input[str]) -> kubernetes.Provider:

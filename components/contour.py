@@ -1,8 +1,11 @@
 """Contour and its Envoys, installed from the release manifest.
 
 Refuses to guess: each change that is made to the manifest names one object, and an upstream in which that object is
-gone fails the preview. The certgen Job is kept on purpose: it makes the certificates that Contour and Envoy know
-each other by. Its name carries the version, so an update runs a new one, and it has no TTL, so that a refresh finds it.
+gone fails the preview. Refuses a load balancer in front of the edge nodes together with a Service of type
+LoadBalancer: with that one, Envoy has no port on its node.
+
+The certgen Job is kept on purpose: it makes the certificates that Contour and Envoy know each other by. Its name
+carries the version, so an update runs a new one, and it has no TTL, so that a refresh finds it.
 """
 
 import hashlib
@@ -14,7 +17,7 @@ from typing import Any
 import pulumi
 import yaml
 
-from components.edge import ENVOY_NAMESPACE, Exposure
+from components.edge import ENVOY_NAMESPACE, STREAM_IDLE, ClientAddress, Exposure
 from components.envoy import envoy_changes
 from components.hardening import harden
 from components.nodes import EDGE_NODE_SELECTOR
@@ -43,7 +46,7 @@ _TIMEOUTS = {
     # A synthesis streams for as long as its text is long; what ends it is silence, not length.
     "request-timeout": "infinity",
     # Silence on a stream. The route sets its own, this is for routes that do not.
-    "stream-idle-timeout": "5m",
+    "stream-idle-timeout": STREAM_IDLE,
     # Keep-alive connections between requests. Longer than the 60 s that cloud load balancers keep theirs, so that
     # Envoy is never the one that closes a connection under a request on its way.
     "connection-idle-timeout": "75s",
@@ -61,6 +64,9 @@ class ContourArgs:
     replicas: int
     """Of Contour. Envoy runs on every edge node."""
 
+    load_balancer: ClientAddress | None = None
+    """A load balancer in front of the edge nodes: how it hands on the client's address; None without one."""
+
     image_registry: str | None = None
     """A mirror of the images' registries."""
 
@@ -73,10 +79,18 @@ class Contour(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ContourArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:contour:Contour", name, None, opts)
+        if args.load_balancer is not None and args.exposure is Exposure.LOAD_BALANCER:
+            raise ValueError(
+                f"{name}: a load balancer in front of the nodes finds no port of Envoy's open on them."
+            )
 
         objects = transform(
             parse_manifest(args.store.locate(args.upstream)),
-            [*_controller_changes(args), *_certgen_changes(args.upstream.tag), *envoy_changes(args.exposure)],
+            [
+                *_controller_changes(args),
+                *_certgen_changes(args.upstream.tag),
+                *envoy_changes(args.exposure, load_balanced=args.load_balancer is not None),
+            ],
         )
         _place_on_edge(objects)
         if args.image_registry:
@@ -106,6 +120,8 @@ def _controller_changes(args: ContourArgs) -> list[Change]:
         if args.exposure is Exposure.HOST_NETWORK:
             # Contour tells Envoy what to listen on, and in the node's network there is no mapping in between.
             contour["args"] += ["--envoy-service-http-port=80", "--envoy-service-https-port=443"]
+        if args.load_balancer is ClientAddress.PROXY_PROTOCOL:
+            contour["args"].append("--use-proxy-protocol")
 
     return [
         Change(kind="ConfigMap", name="contour", apply=configure),

@@ -17,9 +17,29 @@ class Exposure(StrEnum):
     """A Service of type LoadBalancer in front of Envoy."""
 
 
+class ClientAddress(StrEnum):
+    """How a load balancer in front of the edge nodes lets Envoy know whose connection it is."""
+
+    PRESERVED = "preserved"
+    """It leaves the client's address on the packets. Envoy needs to know of nothing."""
+
+    PROXY_PROTOCOL = "proxy-protocol"
+    """It writes the address ahead of each connection, and Envoy refuses a connection without it: nobody gets in past
+    the load balancer, callers inside the cluster included."""
+
+
 ENVOY_NAMESPACE: Final = "projectcontour"
 ENVOY_LABELS: Final[dict[str, str]] = {"app": "envoy"}
 """Of Envoy's pods, as upstream's manifest labels them."""
+
+ENVOY_HEALTH_PORT: Final = 8002
+"""Where Envoy answers /ready, and 503 while it drains. It answers with its metrics there too."""
+
+STREAM_IDLE_SECONDS: Final = 300
+"""Ends a stream on which nothing moves either way. Longer than a synthesis may wait for a GPU and then take."""
+
+STREAM_IDLE: Final = f"{STREAM_IDLE_SECONDS // 60}m"
+"""The same, as Contour writes it."""
 
 INGRESS_CLASS: Final = "contour"
 """The class that Contour answers to when it is told of none."""

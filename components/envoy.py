@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from components.edge import Exposure
+from components.edge import ENVOY_HEALTH_PORT, Exposure
 from components.hardening import harden
 from components.upstream.objects import Change, KubernetesObject, container, pod_spec
+from components.upstream.source import UpstreamError
 
 _ENVOY_RESOURCES = {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
 _SHUTDOWN_MANAGER_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}}
@@ -14,8 +15,11 @@ _LISTENERS = {"http": 80, "https": 443}
 """Ports of the node, by the names that the manifest gives Envoy's ports."""
 
 
-def envoy_changes(exposure: Exposure) -> list[Change]:
-    """Changes to the DaemonSet and to the Service in front of it."""
+def envoy_changes(exposure: Exposure, *, load_balanced: bool) -> list[Change]:
+    """Changes to the DaemonSet and to the Service in front of it.
+
+    `load_balanced`: a load balancer in front of the nodes asks each one's Envoy whether it is ready.
+    """
 
     def run(daemon_set: KubernetesObject) -> None:
         container(daemon_set, "envoy")["resources"] = _ENVOY_RESOURCES
@@ -26,7 +30,9 @@ def envoy_changes(exposure: Exposure) -> list[Change]:
             case Exposure.HOST_NETWORK:
                 _join_node_network(daemon_set)
             case Exposure.HOST_PORT:
-                pass  # The manifest as it comes: ports 8080 and 8443, reached through the node's 80 and 443.
+                # The manifest as it comes: ports 8080 and 8443, reached through the node's 80 and 443.
+                if load_balanced:
+                    _open_health_port(daemon_set)
             case Exposure.LOAD_BALANCER:
                 _close_host_ports(daemon_set)
 
@@ -63,6 +69,16 @@ def _join_node_network(daemon_set: KubernetesObject) -> None:
     # kubelet finds no address for a hook of a pod in the node's network and skips it: Envoy is then stopped in the
     # middle of its streams, and the pod lingers for its 300 s. https://github.com/kubernetes/kubernetes/issues/134285
     envoy["lifecycle"]["preStop"]["httpGet"]["host"] = "127.0.0.1"
+
+
+def _open_health_port(daemon_set: KubernetesObject) -> None:
+    ports = container(daemon_set, "envoy")["ports"]
+    health = [port for port in ports if port["containerPort"] == ENVOY_HEALTH_PORT]
+    if len(health) != 1:
+        raise UpstreamError(
+            f"Envoy has {len(health)} ports {ENVOY_HEALTH_PORT}, and the load balancer asks it there."
+        )
+    health[0]["hostPort"] = ENVOY_HEALTH_PORT
 
 
 def _close_host_ports(daemon_set: KubernetesObject) -> None:

@@ -10,15 +10,17 @@ import signal
 import sys
 import tempfile
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
-from ops import adoption, forward, settings_table, speech
+from ops import adoption, forward, settings_table, speech, teardown
 from ops.errors import OpsError
-from ops.workspace import CHECKOUT, Workspace, embedded, of_context
+from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded, of_context
 
 Name = Annotated[str, typer.Option(help="Name of the embedded cluster.")]
 Kubeconfig = Annotated[Path, typer.Option(help="Kubeconfig of the cluster.")]
@@ -100,9 +102,7 @@ def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) ->
 
     Without a login it shows the whole stack, from a scratch state that is thrown away.
     """
-    if not (CHECKOUT / f"Pulumi.{stack}.yaml").exists():
-        stacks = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
-        raise OpsError(f"There is no stack {stack}: write one of {', '.join(stacks)}.")
+    _check_stack(stack)
     if os.environ.get("PULUMI_BACKEND_URL") or _logged_in():
         pulumi = shutil.which("pulumi") or "pulumi"
         command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT)]
@@ -113,10 +113,45 @@ def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) ->
         workspace.run("preview")
 
 
+def _check_stack(stack: str) -> None:
+    if not (CHECKOUT / f"Pulumi.{stack}.yaml").exists():
+        stacks = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+        raise OpsError(f"There is no stack {stack}: write one of {', '.join(stacks)}.")
+
+
 def _logged_in() -> bool:
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     credentials = home / "credentials.json"
     return credentials.exists() and bool(json.loads(credentials.read_text()).get("current"))
+
+
+@app.command(name="destroy-stack")
+def destroy_stack(
+    stack: Annotated[str, typer.Argument(help="dev or prod")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what is left as JSON.")] = False,
+) -> None:
+    """Destroys a stack in the backend that you are logged in to, all but its data, and says what is left."""
+    _check_stack(stack)
+    pulumi = OwnBackend(stack)
+    teardown.refuse_protected(pulumi)
+    if not yes and typer.prompt(f"This ends the service of stack {stack}. Type its name to go on") != stack:
+        raise OpsError("Another name: nothing was changed.")
+    kept = teardown.teardown(pulumi)
+    if as_json:
+        print(json.dumps([asdict(item) for item in kept], indent=2))
+        return
+    _say_what_is_left(stack, kept)
+
+
+def _say_what_is_left(stack: str, kept: list[teardown.Kept]) -> None:
+    if not kept:
+        output.print(f"Nothing of stack {stack} is left.")
+        return
+    table = Table("kind", "name", "why", title=f"Left of stack {stack}, and paid for until deleted by hand")
+    for item in kept:
+        table.add_row(item.kind, item.name, item.why)
+    output.print(table)
 
 
 @app.command()

@@ -136,6 +136,25 @@ class Workspace:
         return run
 
 
+@dataclass(frozen=True)
+class OwnBackend:
+    """A stack in the backend that `pulumi login` chose, with its committed settings."""
+
+    stack: str
+
+    def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
+        """Runs `pulumi` as its person would. Its output goes to them unless captured."""
+        program = shutil.which("pulumi")
+        if program is None:
+            raise OpsError("pulumi is not on PATH: install the Pulumi CLI.")
+        command = [program, *arguments, "--stack", self.stack, "--cwd", str(CHECKOUT)]
+        with _interrupts_left_to_the_child():
+            run = subprocess.run(command, stdout=subprocess.PIPE if capture else None, text=True, check=False)
+        if run.returncode != 0:
+            raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed.")
+        return run
+
+
 def _settings(file: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config", {})

@@ -17,6 +17,7 @@ from stacks.problems import Problem
 from stacks.profiles.profile import Profile
 from stacks.quantity import amount
 from stacks.settings import ExistingClaim
+from stacks.versions import CERT_MANAGERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +175,17 @@ def _edge_is_known(context: Context) -> Iterator[Problem]:
         )
 
 
+def _cert_manager_is_pinned(context: Context) -> Iterator[Problem]:
+    version = context.values.get("cert_manager_version")
+    if version is not None and version not in CERT_MANAGERS:
+        yield Problem(
+            key="certManagerVersion",
+            value=version,
+            why="is not a version that is pinned here.",
+            instead=f"Write one of {', '.join(CERT_MANAGERS)}; stacks/versions.py says what each is for.",
+        )
+
+
 _LOCAL_NAMES = ("localhost", "local", "test", "internal", "invalid")
 
 
@@ -225,5 +237,6 @@ CHECKS: tuple[Check, ...] = (
     _volumes_carry_the_pods,
     _weights_have_a_place,
     _edge_is_known,
+    _cert_manager_is_pinned,
     _issuer_can_sign,
 )

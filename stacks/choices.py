@@ -13,6 +13,15 @@ class AccessMode(StrEnum):
     """Many. A network file system, as EFS."""
 
 
+class Snapshots(StrEnum):
+    """How the volumes can be snapshot."""
+
+    CSI = "csi"
+    """By the volumes' CSI driver, through the snapshot controller."""
+
+    NONE = "none"
+
+
 class Issuer(StrEnum):
     """Who signs the certificate."""
 

@@ -5,14 +5,16 @@ from typing import Any
 
 import pulumi
 
-from components.cluster import RECORD_TYPE
+from components.cluster import RECORD_TYPE, SETTLED_TYPE
 from components.tts.rollout import ASKED_CLASS
+from stacks import arguments
 from stacks.kubeconfig import Cluster, NoCluster, NotYet, find
 from stacks.load import load
 from stacks.problems import NAMESPACE, SettingsError
 from stacks.settings import ExistingClaim, Stack
-from stacks.state_checks import moved
+from stacks.state_checks import moved, resettled
 
+_ADDON = "aws:eks/addon:Addon"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 
 
@@ -73,6 +75,23 @@ def _outputs_in_state(kind: str) -> list[dict[str, Any]]:
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": reference})
     resources: dict[str, Any] = answer.value["outputs"]
     return [item["outputs"] for item in resources.values() if item["type"] == kind]
+
+
+def account(stack: Stack) -> None:
+    """Refuses settings that would have the stack leave the cluster that it has behind."""
+    if stack.aws is None:
+        return
+    made = next(
+        (outputs["settled"] for outputs in _outputs_in_state(SETTLED_TYPE) if "settled" in outputs), None
+    )
+    problems = list(resettled(arguments.settled(stack.aws), made, _recorded_server()))
+    if problems:
+        raise pulumi.RunError(str(SettingsError(stack.name, problems)))
+
+
+def own_addons() -> frozenset[str]:
+    """The EKS add-ons that the stack has made, by name."""
+    return frozenset(outputs["addonName"] for outputs in _outputs_in_state(_ADDON) if "addonName" in outputs)
 
 
 def _recorded_server() -> str | None:

@@ -43,7 +43,7 @@ def find(kubeconfig: str | None, context: str | None) -> Cluster:
                 key="kubeconfig",
                 value=None,
                 why="names no cluster yet, and neither does kubeContext. A preview does without, an update cannot.",
-                instead="Write kubeconfig (a path), kubeContext, or both.",
+                instead="Write kubeconfig (a path), kubeContext, or both; or awsRegion, for one of the stack's own.",
             )
         )
     if kubeconfig is not None and not Path(kubeconfig).expanduser().is_file():

@@ -2,18 +2,34 @@
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from components.edge import ClientAddress
+from stacks.aws_checks import AWS_CHECKS
+from stacks.aws_settings import AwsSettings
 from stacks.checks import CHECKS, Context
+from stacks.choices import Snapshots
 from stacks.problems import Problem, Refusal, SettingsError
 from stacks.profiles import PROFILES
 from stacks.profiles.profile import Profile
 from stacks.settings import ExistingClaim, Stack, StackSettings
 from stacks.state_checks import STATE_CHECKS
+from stacks.versions import EKS
 
 _REQUIRED = ("Every stack sets this key itself.", "Write it; Pulumi.yaml says what it is for.")
+_AWS_KEY = "awsRegion"
+"""The key that puts a stack on AWS."""
+
+_AWS_ONLY = (
+    f"means something on AWS only, and {_AWS_KEY} is not set.",
+    f"Write {_AWS_KEY}, or take it out.",
+)
+_NO_AWS = (
+    "is for a stack that is never on AWS: its cluster is the embedded one.",
+    "Take it out, or use dev or prod.",
+)
 _SECRET = (
     "is encrypted here, and would be readable in the cluster and in the state: no key of this project takes a secret.",
     "Set it again with --plaintext if anyone may read it; if not, take it out.",
@@ -38,9 +54,13 @@ def load(
         defaults.pop("kubeconfig", None)
     complete = defaults | values
 
-    problems = list(_unknown_keys(values))
+    on_aws = _AWS_KEY in values and profile.aws is not None
+    fields = dict(StackSettings.model_fields)
+    if on_aws:
+        fields |= AwsSettings.model_fields
+    problems = [*_unknown_keys(values), *_aws_keys(values, profile)]
     valid: dict[str, Any] = {}
-    for field, info in StackSettings.model_fields.items():
+    for field, info in fields.items():
         key = str(info.alias)
         if key in secret:
             # Nothing else is said about it: a refusal shows the value that it refuses.
@@ -59,24 +79,57 @@ def load(
             problems.extend(_refused(key, complete[key], error))
 
     context = Context(profile=profile, values=valid, existing=existing)
-    for check in (*CHECKS, *STATE_CHECKS):
+    for check in (*CHECKS, *STATE_CHECKS, *(AWS_CHECKS if on_aws else ())):
         problems.extend(check(context))
     if problems:
         raise SettingsError(name, sorted(problems, key=lambda problem: problem.key))
-    settings = StackSettings.model_validate(
-        {str(StackSettings.model_fields[key].alias): valid[key] for key in valid}
+    return Stack(
+        name=name,
+        profile=profile,
+        settings=_made(StackSettings, valid),
+        aws=_made(AwsSettings, valid) if on_aws else None,
     )
-    return Stack(name=name, profile=profile, settings=settings)
+
+
+_Settings = TypeVar("_Settings", bound=BaseModel)
+
+
+def _made(kind: type[_Settings], valid: Mapping[str, Any]) -> _Settings:
+    return kind.model_validate({str(info.alias): valid[name] for name, info in kind.model_fields.items()})
+
+
+_AWS_DEFAULTS = {
+    # The newest that is tested.
+    "kubernetesVersion": max(EKS),
+    "serviceCidr": "172.20.0.0/16",
+    "gpuNodesMin": 0,
+    "clientAddress": ClientAddress.PRESERVED,
+    "snapshots": Snapshots.NONE,
+}
+"""The same in every environment."""
 
 
 def _profile_defaults(profile: Profile) -> dict[str, Any]:
-    defaults = {
+    defaults: dict[str, Any] = {
         "exposure": profile.exposure,
         "issuer": profile.issuer,
         "rollout": profile.rollout,
         "accessMode": profile.access_mode,
         "kubeconfig": profile.kubeconfig,
+        "deletionProtection": profile.protect,
+        "certManagerVersion": profile.cert_manager.tag,
     }
+    if profile.aws is not None:
+        defaults |= _AWS_DEFAULTS | {
+            "vpcCidr": profile.aws.vpc_cidr,
+            "natPerZone": profile.aws.nat_per_zone,
+            "flowLogs": profile.aws.flow_logs,
+            "edgeInstanceTypes": profile.aws.edge_instance_types,
+            "edgeNodes": profile.aws.edge_nodes,
+            "gpuCapacity": profile.aws.gpu_capacity,
+            "crossZone": profile.aws.cross_zone,
+            "storage": profile.aws.storage,
+        }
     return {key: value for key, value in defaults.items() if value is not None}
 
 
@@ -91,9 +144,25 @@ def _no_profile(name: str) -> Problem:
 
 
 def _unknown_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
-    known = [str(info.alias) for info in StackSettings.model_fields.values()]
+    known = [*_keys(StackSettings), *_keys(AwsSettings)]
     for key in sorted(values.keys() - set(known)):
         yield Problem(key=key, value=None, why="is not a key of this project.", instead=_nearest(key, known))
+
+
+def _keys(kind: type[BaseModel]) -> list[str]:
+    return [str(info.alias) for info in kind.model_fields.values()]
+
+
+def _aws_keys(values: Mapping[str, Any], profile: Profile) -> Iterator[Problem]:
+    """Keys of AWS in a stack that is not on it."""
+    if profile.aws is None:
+        why, instead = _NO_AWS
+    elif _AWS_KEY not in values:
+        why, instead = _AWS_ONLY
+    else:
+        return
+    for key in sorted(values.keys() & set(_keys(AwsSettings))):
+        yield Problem(key=key, value=None, why=why, instead=instead)
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 from components.edge import Exposure
 from components.tts.engine import Engine, Resources
 from components.tts.rollout import Rollout
+from stacks.aws_settings import AwsSettings
 from stacks.choices import ACME_DIRECTORIES, AccessMode, Issuer
 from stacks.custom_engine import CustomEngine
 from stacks.engines import CUSTOM, ENGINES
@@ -17,6 +18,7 @@ from stacks.values import (
     Domain,
     EdgeCidr,
     Email,
+    Flag,
     Gpus,
     HomePath,
     HttpsUrl,
@@ -79,6 +81,8 @@ class StackSettings(BaseModel):
     edge_cidrs: tuple[EdgeCidr, ...] = ()
     https_port: Port
     namespace: NamespaceName
+    deletion_protection: Flag
+    cert_manager_version: Text
     kubeconfig: HomePath | None = None
     kube_context: Text | None = None
     cluster_server: ServerUrl | None = None
@@ -93,6 +97,8 @@ class Stack:
     name: str
     profile: Profile
     settings: StackSettings
+    aws: AwsSettings | None
+    """None: the stack uses no AWS at all, and its cluster is one that a kubeconfig names."""
 
     @property
     def engine(self) -> Engine:

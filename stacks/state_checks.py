@@ -1,7 +1,8 @@
 """What settings may not do to what a stack has already: its volumes, and the cluster that its objects are at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from components.storage_backend import EBS_STORAGE_CLASS, EFS_STORAGE_CLASS, StorageBackend
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from stacks.checks import Check, Context
 from stacks.problems import Problem
@@ -10,6 +11,12 @@ from stacks.settings import ExistingClaim
 
 _LOST = "would delete the volume that is there, with everything in it"
 _REPLACED = f"{_LOST}, to make another."
+
+
+_SIZES = (
+    (OUTPUTS_CLAIM, "outputs_size", "outputsSize"),
+    (WEIGHTS_CLAIM, "weights_size", "weightsSize"),
+)
 
 
 def moved(now: str, recorded: str | None, named: str | None) -> Iterator[Problem]:
@@ -34,16 +41,35 @@ def moved(now: str, recorded: str | None, named: str | None) -> Iterator[Problem
         )
 
 
+def resettled(
+    now: Mapping[str, str], made: Mapping[str, str] | None, server: str | None
+) -> Iterator[Problem]:
+    """Refuses what would replace the cluster on AWS, with every object on it, or forget the objects at `server`."""
+    if made is None:
+        if server is not None:
+            yield Problem(
+                key="awsRegion",
+                value=now["awsRegion"],
+                why=f"makes a cluster, and this stack's objects are at {server}.",
+                instead="Destroy this stack first, or make a new one.",
+            )
+        return
+    for key, value in made.items():
+        if now[key] != value:
+            yield Problem(
+                key=key,
+                value=now[key] or None,
+                why=f"cannot change without another cluster: this stack was made with {value or 'none'}.",
+                instead=f"Write {key}: {f'[{value}]' if ', ' in value else value}."
+                if value
+                else f"Take {key} out.",
+            )
+
+
 def _volumes_do_not_shrink(context: Context) -> Iterator[Problem]:
-    for claim, field, key in (
-        (OUTPUTS_CLAIM, "outputs_size", "outputsSize"),
-        (WEIGHTS_CLAIM, "weights_size", "weightsSize"),
-    ):
+    for claim, field, key in _SIZES:
         there, wanted = context.existing.get(claim), context.values.get(field)
-        if there is None or wanted is None:
-            continue
-        there_size, wanted_size = amount(there.size), amount(wanted)
-        if there_size is not None and wanted_size is not None and wanted_size < there_size:
+        if there is not None and wanted is not None and _larger(there.size, wanted):
             yield Problem(
                 key=key,
                 value=wanted,
@@ -82,7 +108,7 @@ def _access_mode_stays(context: Context) -> Iterator[Problem]:
 
 
 def _storage_class_stays(context: Context) -> Iterator[Problem]:
-    if "storage_class" not in context.values:
+    if "storage_class" not in context.values or "storage" in context.values:
         return
     wanted = context.values["storage_class"]
     for there in context.existing.values():
@@ -91,6 +117,48 @@ def _storage_class_stays(context: Context) -> Iterator[Problem]:
             why = _REPLACED if wanted is not None else f"is not set, which {_REPLACED}"
             yield Problem(key="storageClass", value=wanted, why=why, instead=instead)
             return
+
+
+def _storage_stays(context: Context) -> Iterator[Problem]:
+    """On AWS the kind of storage decides the class, and with it whether the volumes stay."""
+    wanted = context.values.get("storage")
+    if wanted is None:
+        return
+    kinds = {
+        EBS_STORAGE_CLASS: StorageBackend.EBS,
+        EFS_STORAGE_CLASS: StorageBackend.EFS,
+        # Bound to the volume of the bucket, and so of no class.
+        "": StorageBackend.S3,
+    }
+    for there in context.existing.values():
+        # A claim that does not say was made elsewhere, and its own check has a word on it.
+        kind = None if there.asked_class is None else kinds.get(there.asked_class)
+        if kind is not None and kind is not wanted:
+            yield Problem(
+                key="storage", value=wanted.value, why=_REPLACED, instead=f"Write storage: {kind.value}."
+            )
+            return
+
+
+def _volumes_without_a_size_keep_their_claims(context: Context) -> Iterator[Problem]:
+    storage = context.values.get("storage")
+    if storage in (None, StorageBackend.EBS):
+        return
+    for claim, field, key in _SIZES:
+        there, wanted = context.existing.get(claim), context.values.get(field)
+        if there is not None and wanted is not None and _larger(wanted, there.size):
+            yield Problem(
+                key=key,
+                value=wanted,
+                why=f"is more than the claim asks for ({there.size}), which cannot change, and it limits nothing: "
+                f"{storage.upper()} holds as much as is written.",
+                instead=f"Write {there.size}.",
+            )
+
+
+def _larger(one: str, other: str) -> bool:
+    first, second = amount(one), amount(other)
+    return first is not None and second is not None and first > second
 
 
 def _kept_class(there: ExistingClaim, wanted: str | None) -> str | None:
@@ -112,4 +180,6 @@ STATE_CHECKS: tuple[Check, ...] = (
     _namespace_stays,
     _access_mode_stays,
     _storage_class_stays,
+    _storage_stays,
+    _volumes_without_a_size_keep_their_claims,
 )

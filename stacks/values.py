@@ -85,6 +85,20 @@ def _gpus(value: Any) -> int:
         ) from None
 
 
+def _count(value: Any) -> int:
+    text = str(value).strip()
+    if not re.fullmatch(r"0|[1-9]\d{0,5}", text):
+        raise Refusal("is not a whole number of 0 or more.", "Write 0, 1, 2...")
+    return int(text)
+
+
+def _flag(value: Any) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise Refusal("is neither true nor false.", "Write true or false.")
+    return text == "true"
+
+
 def _port(value: Any) -> int:
     text = str(value).strip()
     if not text.isdigit() or not 1 <= int(text) <= 65535:
@@ -206,6 +220,8 @@ Domain = Annotated[str, AfterValidator(_domain)]
 Image = Annotated[str, AfterValidator(_image)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Gpus = Annotated[int, BeforeValidator(_gpus)]
+Count = Annotated[int, BeforeValidator(_count)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Port = Annotated[int, BeforeValidator(_port)]
 StorageSize = Annotated[str, AfterValidator(_storage_size)]
 Cpu = Annotated[str, BeforeValidator(_cpu)]

@@ -3,12 +3,43 @@
 Raising one: change tag and path, run a preview with the old sum, read the diff upstream, take the sum that is printed.
 """
 
+from types import MappingProxyType
 from typing import Final
 
 from components.upstream.pin import Upstream
 
 KUBERNETES: Final = "v1.34.0"
 """What charts are rendered for. The newest minor that Contour 1.33 is tested on upstream."""
+
+_ADDONS = MappingProxyType(
+    {
+        "vpc-cni": "v1.20.4-eksbuild.2",
+        "eks-pod-identity-agent": "v1.3.10-eksbuild.2",
+        "aws-ebs-csi-driver": "v1.54.0-eksbuild.1",
+        "aws-efs-csi-driver": "v2.1.15-eksbuild.1",
+        "aws-mountpoint-s3-csi-driver": "v2.2.1-eksbuild.1",
+        "snapshot-controller": "v8.3.0-eksbuild.1",
+    }
+)
+
+EKS: Final = MappingProxyType(
+    {
+        "1.32": MappingProxyType(
+            {**_ADDONS, "kube-proxy": "v1.32.9-eksbuild.2", "coredns": "v1.11.4-eksbuild.24"}
+        ),
+        "1.33": MappingProxyType(
+            {**_ADDONS, "kube-proxy": "v1.33.5-eksbuild.2", "coredns": "v1.12.4-eksbuild.1"}
+        ),
+        "1.34": MappingProxyType(
+            {**_ADDONS, "kube-proxy": "v1.34.1-eksbuild.2", "coredns": "v1.12.4-eksbuild.1"}
+        ),
+    }
+)
+"""The minor versions of Kubernetes that Contour 1.33 is tested on upstream, and EKS's add-ons for each.
+
+https://projectcontour.io/resources/compatibility-matrix and, for the add-ons, the tables of
+https://docs.aws.amazon.com/eks/latest/userguide/eks-add-ons.html; `aws eks describe-addon-versions` lists newer ones.
+"""
 
 CONTOUR: Final = Upstream(
     repository="projectcontour/contour",
@@ -34,3 +65,16 @@ CERT_MANAGER_FROM_SOURCE: Final = Upstream(
     path="deploy",
     sha256="f27bf0c5622a1e4925e9b73f476b482c9545595d242008e1ad542533c6c86407",
 )
+
+DEVICE_PLUGIN: Final = Upstream(
+    repository="NVIDIA/k8s-device-plugin",
+    # Current. It speaks kubelet's device plugin API v1beta1, which every Kubernetes above has.
+    tag="v0.19.1",
+    path="deployments/static/nvidia-device-plugin.yml",
+    sha256="522d2d7177c22a281125856e9eff25daaf888de72338f0ef5466b6244dba0150",
+)
+
+CERT_MANAGERS: Final = MappingProxyType(
+    {upstream.tag: upstream for upstream in (CERT_MANAGER, CERT_MANAGER_FROM_SOURCE)}
+)
+"""By version."""

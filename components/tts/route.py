@@ -11,10 +11,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-_TLS_SECRET = "speech-tls"  # noqa: S105 - a name, not a secret
+from components.edge import STREAM_IDLE
 
-_IDLE_TIMEOUT = "5m"
-"""Ends a stream on which nothing moves either way. Longer than a synthesis may wait for a GPU and then take."""
+_TLS_SECRET = "speech-tls"  # noqa: S105 - a name, not a secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,7 @@ def _route(args: RouteArgs, prefix: str, *, websockets: bool) -> dict[str, Any]:
     route: dict[str, Any] = {
         "conditions": [{"prefix": prefix}],
         "services": [{"name": args.service_name, "port": args.service_port}],
-        "timeoutPolicy": {"response": "infinity", "idle": _IDLE_TIMEOUT},
+        "timeoutPolicy": {"response": "infinity", "idle": STREAM_IDLE},
         # A synthesis holds a GPU for seconds: round robin would queue behind one while another pod is idle.
         "loadBalancerPolicy": {"strategy": "WeightedLeastRequest"},
     }

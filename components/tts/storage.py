@@ -17,8 +17,17 @@ class Volume:
 
     size: str
     access_mode: str
-    storage_class: str | None = None
+    storage_class: pulumi.Input[str] | None = None
     """None is the cluster's default class."""
+
+    volume_name: pulumi.Input[str] | None = None
+    """An existing PersistentVolume to bind; None is a new one of the class."""
+
+    def __post_init__(self) -> None:
+        if self.volume_name is not None and self.storage_class is not None:
+            raise ValueError(
+                "a volume that exists is bound as it is: name it, or name a class to make one of."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +61,8 @@ class Storage(pulumi.ComponentResource):
         self.register_outputs({"outputs_claim": self.outputs_claim, "weights_claim": self.weights_claim})
 
     def _claim(self, name: str, args: StorageArgs, claim: str, volume: Volume) -> pulumi.Output[str]:
+        # Empty, unlike none at all, is no class: the cluster would fill in its default, and make a volume of it.
+        storage_class = volume.storage_class if volume.volume_name is None else ""
         resource = kubernetes.core.v1.PersistentVolumeClaim(
             f"{name}-{claim}",
             metadata={
@@ -62,12 +73,13 @@ class Storage(pulumi.ComponentResource):
                 "annotations": {
                     "pulumi.com/skipAwait": "true",
                     # The cluster fills in its default, and nobody could tell it from one that was asked for.
-                    ASKED_CLASS: volume.storage_class or "",
+                    ASKED_CLASS: "" if storage_class is None else storage_class,
                 },
             },
             spec={
                 "access_modes": [volume.access_mode],
-                "storage_class_name": volume.storage_class,
+                "storage_class_name": storage_class,
+                "volume_name": volume.volume_name,
                 "resources": {"requests": {"storage": volume.size}},
             },
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),

@@ -2,14 +2,18 @@
 
 from typing import Final
 
+from components.capacity import Capacity
 from components.edge import Exposure
+from components.storage_backend import StorageBackend
 from components.tts.rollout import Rollout
 from stacks.choices import AccessMode, Issuer
+from stacks.profiles.aws import AwsProfile
 from stacks.profiles.profile import Profile
 from stacks.versions import CERT_MANAGER
 
 DEV: Final = Profile(
-    exposure=Exposure.HOST_NETWORK,
+    # Envoy in a pod: what it may reach is said of its pods, which hold wherever pods and nodes share their networks.
+    exposure=Exposure.HOST_PORT,
     # Dev is torn down and made again more often than Let's Encrypt's rate limits allow.
     issuer=Issuer.LETSENCRYPT_STAGING,
     # One GPU and a block device: the old pod has to go first.
@@ -20,4 +24,14 @@ DEV: Final = Profile(
     cert_manager=CERT_MANAGER,
     protect=False,
     one_gpu_node=False,
+    aws=AwsProfile(
+        vpc_cidr="10.32.0.0/16",
+        nat_per_zone=False,
+        flow_logs=False,
+        edge_instance_types=("t3.large",),
+        edge_nodes=1,
+        gpu_capacity=Capacity.SPOT,
+        cross_zone=False,
+        storage=StorageBackend.EBS,
+    ),
 )

@@ -20,4 +20,5 @@ LOCAL: Final = Profile(
     cert_manager=CERT_MANAGER_FROM_SOURCE,
     protect=False,
     one_gpu_node=True,
+    aws=None,
 )

@@ -2,21 +2,35 @@
 
 from typing import Final
 
+from components.capacity import Capacity
 from components.edge import Exposure
+from components.storage_backend import StorageBackend
 from components.tts.rollout import Rollout
 from stacks.choices import AccessMode, Issuer
+from stacks.profiles.aws import AwsProfile
 from stacks.profiles.profile import Profile
 from stacks.versions import CERT_MANAGER
 
 PROD: Final = Profile(
-    exposure=Exposure.HOST_NETWORK,
+    # Envoy in a pod: what it may reach is said of its pods, which hold wherever pods and nodes share their networks.
+    exposure=Exposure.HOST_PORT,
     issuer=Issuer.LETSENCRYPT,
     rollout=Rollout.SURGE,
     access_mode=AccessMode.READ_WRITE_MANY,
     kubeconfig=None,
     contour_replicas=2,
     cert_manager=CERT_MANAGER,
-    # What was spoken cannot be made again: a destroy stops here until `pulumi state unprotect`.
+    # What was spoken cannot be made again: a destroy stops here until `deletionProtection` is false.
     protect=True,
     one_gpu_node=False,
+    aws=AwsProfile(
+        vpc_cidr="10.64.0.0/16",
+        nat_per_zone=True,
+        flow_logs=True,
+        edge_instance_types=("m6i.large",),
+        edge_nodes=2,
+        gpu_capacity=Capacity.ON_DEMAND,
+        cross_zone=True,
+        storage=StorageBackend.EFS,
+    ),
 )

@@ -6,6 +6,7 @@ from components.edge import Exposure
 from components.tts.rollout import Rollout
 from components.upstream.pin import Upstream
 from stacks.choices import AccessMode, Issuer
+from stacks.profiles.aws import AwsProfile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,14 @@ class Profile:
 
     contour_replicas: int
     cert_manager: Upstream
+    """Default of the key `certManagerVersion`."""
 
     protect: bool
-    """Whether Pulumi refuses to delete the speech service's namespace and volumes."""
+    """Whether the environment is production: the default of the key `deletionProtection`, and whether AWS's disks,
+    file system and bucket outlive a destroy."""
 
     one_gpu_node: bool
     """Whether all GPUs are in one node. Only there can several pods mount one ReadWriteOnce volume."""
+
+    aws: AwsProfile | None
+    """Defaults of the keys that `awsRegion` gives a meaning to. None: the environment is never on AWS."""

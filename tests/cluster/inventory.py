@@ -36,7 +36,13 @@ def _group_versions(running: Running) -> list[str]:
 
 
 def _get(running: Running, path: str) -> dict[str, Any]:
-    url = f"{running.api.configuration.host}{path}"
-    response = running.api.call_api("GET", url, {"Accept": "application/json"}, _request_timeout=20)
-    answer: dict[str, Any] = json.loads(response.read())
+    answered = running.api.call_api(
+        path,
+        "GET",
+        header_params={"Accept": "application/json"},
+        auth_settings=["BearerToken"],
+        _preload_content=False,
+        _request_timeout=20,
+    )
+    answer: dict[str, Any] = json.loads(answered.data)
     return answer

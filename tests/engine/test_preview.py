@@ -49,7 +49,8 @@ def test_every_resource_is_listed(project: Project, stack: str) -> None:
         "cert-manager-webhook",
         "speech",
     }
-    assert names(resources, "DaemonSet") == {"envoy"}
+    gpu_plugin = set() if stack == "local" else {"nvidia-device-plugin-daemonset"}
+    assert names(resources, "DaemonSet") == {"envoy"} | gpu_plugin
     assert names(resources, "HTTPProxy") == {"speech"}
     assert names(resources, "Job") == {"contour-certgen-v1-33-8"}, "cert-manager's start-up check is a hook"
     assert names(resources, "PersistentVolumeClaim") == {"outputs"}
@@ -64,8 +65,33 @@ def test_what_was_spoken_is_protected_in_production(
     project: Project, stack: str, protected: set[str]
 ) -> None:
     project.stack(stack, {"weightsSize": "50Gi"})
-    found = {item["inputs"]["metadata"]["name"] for item in project.previewed(stack) if item.get("protect")}
+    kept = [item for item in project.previewed(stack) if item.get("protect")]
+    found = {item["inputs"]["metadata"]["name"] for item in kept if item["type"].startswith("kubernetes:")}
     assert found == protected, "a destroy would take every utterance with it"
+    on_aws = {kind(item) for item in kept if item["type"].startswith("aws:")}
+    assert ("FileSystem" in on_aws) == bool(protected)
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_account_is_listed_too(project: Project, stack: str) -> None:
+    project.stack(stack)
+    resources = project.previewed(stack)
+    listed = Counter(kind(item) for item in resources if item["type"].startswith("aws:"))
+    zones = {"dev": 2, "prod": 3}[stack]
+    assert listed["Vpc"] == listed["Cluster"] == listed["LoadBalancer"] == 1
+    assert listed["NodeGroup"] == 2, "the edge's and the GPUs'"
+    assert listed["Subnet"] == 2 * zones
+    assert listed["NatGateway"] == {"dev": 1, "prod": 3}[stack], "one is cheap, one a zone outlives a zone"
+    (pool,) = [item for item in resources if item["urn"].endswith("::aws-gpu-nodes")]
+    assert len(pool["inputs"]["subnetIds"]) == {"dev": 1, "prod": 3}[stack], (
+        "dev's volume is a disk, and a pod that comes back in another zone would wait for it for ever"
+    )
+    assert names(resources, "StorageClass") == {{"dev": "tts-ebs-gp3", "prod": "tts-efs"}[stack]}
+
+
+def test_without_aws_there_is_none_of_it(project: Project) -> None:
+    project.stack("local")
+    assert not [item for item in project.previewed("local") if item["type"].startswith("aws:")]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,10 @@ import yaml
 
 from tests.support.project import Finished, Project
 
+WITHOUT_AWS = dict.fromkeys(
+    ("awsRegion", "owner", "zones", "apiCidrs", "gpuInstanceTypes", "gpuNodes", "gpuNodesMax")
+)
+
 REFUSED: list[tuple[Mapping[str, Any], str]] = [
     ({"image": "acme/cosyvoice:latest"}, "can change under a running service"),
     ({"image": "acme/cosyvoice:main"}, "can change under a running service"),
@@ -25,7 +29,7 @@ REFUSED: list[tuple[Mapping[str, Any], str]] = [
     ({"engine": "cosyvoyce"}, "is not an engine that has a profile"),
     ({"accessMode": "ReadWriteOnce"}, "cannot mount one ReadWriteOnce volume"),
     ({"accessMode": "ReadWriteOnce", "replicas": 1}, "cannot finish"),
-    ({"edgeCidrs": None}, "NetworkPolicy has to name it"),
+    ({"exposure": "host_network"}, "NetworkPolicy has to name it"),
     ({"edgeCidrs": ["0.0.0.0/0"]}, "past Envoy"),
     ({"acmeEmail": None}, "wants an address"),
     ({"domain": None}, "Every stack sets this key itself"),
@@ -64,7 +68,7 @@ def test_a_stack_without_a_profile(project: Project) -> None:
 
 
 def test_an_update_without_a_cluster(project: Project) -> None:
-    project.stack("prod")
+    project.stack("prod", WITHOUT_AWS)
     finished = project.pulumi("up", "--yes", "--skip-preview", "--stack", "prod")
     refused(finished, "prod", "names no cluster yet")
 
@@ -73,13 +77,13 @@ def test_an_update_does_not_fall_back_to_the_current_context(project: Project) -
     kube = project.directory / ".kube"
     kube.mkdir()
     (kube / "config").write_text("current-context: other\n", encoding="utf-8")
-    project.stack("prod")
+    project.stack("prod", WITHOUT_AWS)
     finished = project.pulumi("up", "--yes", "--skip-preview", "--stack", "prod")
     refused(finished, "prod", "names no cluster yet")
 
 
 def test_a_volume_smaller_than_the_one_that_is_there(project: Project) -> None:
-    project.stack("prod", {"outputsSize": "100Gi"})
+    project.stack("prod", WITHOUT_AWS | {"outputsSize": "100Gi"})
     imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
     assert imported.code == 0, imported.output
     before = project.snapshot()
@@ -102,7 +106,7 @@ def kubeconfig(project: Project, server: str) -> str:
 
 
 def test_a_server_other_than_the_one_that_has_the_objects(project: Project) -> None:
-    there = {"kubeconfig": kubeconfig(project, "https://127.0.0.1:2"), "kubeContext": "prod"}
+    there = WITHOUT_AWS | {"kubeconfig": kubeconfig(project, "https://127.0.0.1:2"), "kubeContext": "prod"}
     project.stack("prod", there)
     imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
     assert imported.code == 0, imported.output
@@ -111,9 +115,18 @@ def test_a_server_other_than_the_one_that_has_the_objects(project: Project) -> N
     assert project.snapshot() == before
 
 
+def test_a_cluster_on_aws_for_objects_that_are_elsewhere(project: Project) -> None:
+    project.stack("prod")
+    imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
+    assert imported.code == 0, imported.output
+    before = project.snapshot()
+    refused(project.preview("prod"), "prod", "this stack's objects are at https://127.0.0.1:1")
+    assert project.snapshot() == before
+
+
 def test_a_mistyped_context_in_a_preview(project: Project) -> None:
     file = kubeconfig(project, "https://127.0.0.1:1")
-    project.stack("prod", {"kubeconfig": file, "kubeContext": "pord"})
+    project.stack("prod", WITHOUT_AWS | {"kubeconfig": file, "kubeContext": "pord"})
     refused(project.preview("prod"), "prod", "Write one that is: dev, prod.")
 
 
@@ -126,7 +139,7 @@ def test_a_choice_of_contexts_in_a_preview(project: Project) -> None:
 
 
 def test_a_named_kubeconfig_that_is_not_there_in_a_preview(project: Project) -> None:
-    project.stack("prod", {"kubeconfig": "/does/not/exist"})
+    project.stack("prod", WITHOUT_AWS | {"kubeconfig": "/does/not/exist"})
     refused(project.preview("prod"), "prod", "does not exist")
 
 

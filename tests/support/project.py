@@ -37,6 +37,8 @@ class Project:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         self._environment = {
             **os.environ,
+            # The stand-in for the AWS provider; a preview of it needs no account.
+            "PATH": f"{ROOT / 'tests' / 'aws' / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(directory),
             "XDG_CACHE_HOME": str(cache),
             "PULUMI_HOME": str(directory / "pulumi"),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.contour import Contour, ContourArgs
-from components.edge import Exposure
+from components.edge import ENVOY_HEALTH_PORT, STREAM_IDLE_SECONDS, ClientAddress, Exposure
 from components.upstream.objects import WORKLOADS
 from components.upstream.source import UpstreamStore
 from stacks.versions import CONTOUR
@@ -92,6 +92,51 @@ class TestLoadBalancer:
         assert listeners(envoy(recording)) == {"http": (8080, None), "https": (8443, None)}
         assert recording.object("Service", "envoy")["spec"]["type"] == "LoadBalancer"
 
+    def test_none_of_the_nodes_can_go_with_it(self) -> None:
+        with pytest.raises(ValueError, match="no port of Envoy's"):
+            contour(Exposure.LOAD_BALANCER, load_balancer=ClientAddress.PRESERVED)
+
+
+def health_port(pod: Any) -> Any:
+    (found,) = [
+        port for port in container(pod, "envoy")["ports"] if port["containerPort"] == ENVOY_HEALTH_PORT
+    ]
+    return found
+
+
+class TestBehindALoadBalancer:
+    """One in front of the nodes, which is none of Kubernetes'."""
+
+    @pytest.mark.parametrize("client_address", list(ClientAddress))
+    def test_it_meets_envoys_own_readiness_on_the_node(self, client_address: ClientAddress) -> None:
+        pod = envoy(contour(Exposure.HOST_PORT, load_balancer=client_address))
+        assert health_port(pod)["hostPort"] == ENVOY_HEALTH_PORT, (
+            "every node would look dead to the load balancer"
+        )
+
+    def test_in_the_nodes_network_it_is_there_already(self) -> None:
+        pod = envoy(contour(Exposure.HOST_NETWORK, load_balancer=ClientAddress.PRESERVED))
+        assert pod["hostNetwork"] is True
+        assert health_port(pod).get("hostPort", ENVOY_HEALTH_PORT) == ENVOY_HEALTH_PORT
+
+    @pytest.mark.parametrize("exposure", [Exposure.HOST_NETWORK, Exposure.HOST_PORT])
+    def test_envoy_expects_the_proxy_header_only_where_it_comes(self, exposure: Exposure) -> None:
+        expected = {
+            choice: "--use-proxy-protocol" in contour_args(contour(exposure, load_balancer=choice))
+            for choice in (None, *ClientAddress)
+        }
+        assert expected == {None: False, ClientAddress.PRESERVED: False, ClientAddress.PROXY_PROTOCOL: True}
+
+    @pytest.mark.parametrize("exposure", list(Exposure))
+    def test_without_one_the_readiness_port_stays_the_pods(self, exposure: Exposure) -> None:
+        assert "hostPort" not in health_port(envoy(contour(exposure))), "Envoy's metrics are on it too"
+
+
+def contour_args(recording: Recording) -> list[str]:
+    (found,) = recording.object("Deployment", "contour")["spec"]["template"]["spec"]["containers"]
+    arguments: list[str] = found["args"]
+    return arguments
+
 
 @pytest.mark.parametrize("exposure", [Exposure.HOST_NETWORK, Exposure.HOST_PORT])
 def test_no_load_balancer_is_paid_for_where_none_is_used(exposure: Exposure) -> None:
@@ -116,7 +161,12 @@ def test_every_pod_is_on_an_edge_node_and_bounded(exposure: Exposure) -> None:
 def test_configuration_is_for_streams_and_new_configuration_makes_new_pods() -> None:
     recording = contour()
     written = recording.object("ConfigMap", "contour")["data"]["contour.yaml"]
-    for line in ("accesslog-format: json", "minimum-protocol-version: '1.2'", "request-timeout: infinity"):
+    for line in (
+        "accesslog-format: json",
+        "minimum-protocol-version: '1.2'",
+        "request-timeout: infinity",
+        f"stream-idle-timeout: {STREAM_IDLE_SECONDS // 60}m\n",
+    ):
         assert line in written
     template = recording.object("Deployment", "contour")["spec"]["template"]
     assert template["metadata"]["annotations"]["tts-platform/configuration"]

@@ -121,7 +121,7 @@ class TestPinsAgree:
         targets = {u.target.relative_to(paths.CACHE / "upstream").as_posix() for u in toolchain.pins()[1]}
         wanted = {
             f"{u.repository}/{u.tag}/{u.path}"
-            for u in (versions.CONTOUR, versions.CERT_MANAGER, versions.CERT_MANAGER_FROM_SOURCE)
+            for u in (versions.CONTOUR, *versions.CERT_MANAGERS.values(), versions.DEVICE_PLUGIN)
         }
         assert targets == wanted, "the program would try to download, where no network is"
 

@@ -3,16 +3,20 @@
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic.alias_generators import to_camel
 
 from components.tts.storage import Volume
 from stacks import arguments
+from stacks.aws_settings import AwsSettings
 from stacks.load import load
 from stacks.profiles import PROFILES
+from stacks.profiles.aws import AwsProfile
 from stacks.settings import Stack, StackSettings
 from tests.support.reads import Program
 
@@ -29,7 +33,8 @@ def stack(name: str, **changes: Any) -> Stack:
 
 class TestDeclaration:
     def test_every_key_is_declared_and_none_is_invented(self) -> None:
-        assert set(DECLARED) == {info.alias for info in StackSettings.model_fields.values()}
+        declared = [*StackSettings.model_fields.values(), *AwsSettings.model_fields.values()]
+        assert sorted(DECLARED) == sorted(str(info.alias) for info in declared)
 
     @pytest.mark.parametrize("key", DECLARED)
     def test_a_key_has_type_default_and_description(self, key: str) -> None:
@@ -45,11 +50,24 @@ class TestDeclaration:
         for name, profile in PROFILES.items():
             assert f"{name} {getattr(profile, field) or 'none'}" in description
 
+    @pytest.mark.parametrize("field", [item.name for item in fields(AwsProfile)])
+    def test_a_description_names_each_profiles_default_on_aws(self, field: str) -> None:
+        description = DECLARED[to_camel(field)]["description"]
+        for name, profile in PROFILES.items():
+            if profile.aws is not None:
+                value = getattr(profile.aws, field)
+                shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+                assert f"{name} {shown.lower()}" in description
+
 
 class TestCommittedStacks:
     @pytest.mark.parametrize("name", PROFILES)
     def test_they_load(self, name: str) -> None:
         assert stack(name).name == name
+
+    @pytest.mark.parametrize("name", PROFILES)
+    def test_they_fit_on_a_screen(self, name: str) -> None:
+        assert len((ROOT / f"Pulumi.{name}.yaml").read_text().splitlines()) < 25
 
     def test_nobody_fetches_certificates_for_a_laptop(self) -> None:
         assert stack("local").acme_directory is None
@@ -101,9 +119,18 @@ class TestKnobs:
             "Volume",
             "StackSettings",
             "CustomEngine",
+            "AwsSettings",
+            "AwsProfile",
+            "AwsPlatformArgs",
+            "NetworkArgs",
+            "EksClusterArgs",
+            "GpuNodePoolArgs",
+            "EdgeLoadBalancerArgs",
         }
         assert kinds <= program.records.keys()
-        assert program.unread() == [], "declared, set, and without effect"
+        # A word of consent: what it has an effect on is a refusal.
+        consent = {"AwsSettings.accept_interruptions"}
+        assert set(program.unread()) - consent == set(), "declared, set, and without effect"
 
     def test_another_class_field_of_the_same_name_is_another_field(self) -> None:
         program = Program.parsed(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pulumi_kubernetes as kubernetes
 import pytest
 
 from components.edge import Exposure
@@ -179,6 +180,37 @@ class TestStorage:
         claim = service(outputs=volume).object("PersistentVolumeClaim", "outputs")
         assert claim["metadata"]["annotations"]["tts-platform/storage-class"] == written, (
             "the cluster fills in its default, which then cannot be told from a class that was asked for"
+        )
+
+    def test_a_class_that_is_yet_to_be_made_is_named_once_it_is(self) -> None:
+        def program() -> None:
+            made = kubernetes.storage.v1.StorageClass("disks", metadata={"name": "gp3"}, provisioner="disks")
+            volume = Volume(size="1Gi", access_mode="ReadWriteOnce", storage_class=made.metadata["name"])
+            TtsService("tts", replace(ARGS, outputs=volume))
+
+        claim = record(program).object("PersistentVolumeClaim", "outputs")
+        assert claim["spec"]["storageClassName"] == "gp3"
+        assert claim["metadata"]["annotations"]["tts-platform/storage-class"] == "gp3", (
+            "the next run compares it with the settings, and would refuse a class that is the same"
+        )
+
+    def test_a_volume_that_exists_is_bound_and_no_other_made(self) -> None:
+        volume = Volume(size="1Gi", access_mode="ReadWriteMany", volume_name="tts-outputs")
+        claim = service(outputs=volume).object("PersistentVolumeClaim", "outputs")
+        assert claim["spec"]["volumeName"] == "tts-outputs"
+        assert claim["spec"]["storageClassName"] == "", (
+            "with no class named the cluster fills in its default, which the volume is not of: it is never bound"
+        )
+        assert claim["metadata"]["annotations"]["tts-platform/storage-class"] == "", "none was asked for"
+
+    def test_a_volume_that_exists_has_no_class_to_be_made_of(self) -> None:
+        with pytest.raises(ValueError, match="bound as it is"):
+            Volume(size="1Gi", access_mode="ReadWriteMany", storage_class="gp3", volume_name="tts-outputs")
+
+    def test_a_claim_without_either_names_neither(self) -> None:
+        spec = service().object("PersistentVolumeClaim", "outputs")["spec"]
+        assert spec == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}, (
+            "a claim's wishes cannot be changed: a stack that is there would lose its volume"
         )
 
 

@@ -1,0 +1,98 @@
+"""Destroys a stack, all but its data, and says by name what is left.
+
+Refuses a stack whose `deletionProtection` is on: sparing what is protected would leave volumes, and take the service.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ops.errors import OpsError
+
+_NAMESPACE = "kubernetes:core/v1:Namespace"
+_CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
+
+Resource = dict[str, Any]
+
+
+class Pulumi(Protocol):
+    """The Pulumi CLI on one stack."""
+
+    @property
+    def stack(self) -> str:
+        """Its name."""
+
+    def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
+        """Runs one command to its end; raises OpsError where it fails."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One thing that is still there."""
+
+    kind: str
+    name: str
+    """As its owner lists it: an AWS id, the name of a PersistentVolume."""
+
+    why: str
+
+
+def refuse_protected(pulumi: Pulumi) -> None:
+    """Raises OpsError while the service itself is protected."""
+    if any(item["type"] == _NAMESPACE and item.get("protect") for item in _resources(pulumi)):
+        stack = pulumi.stack
+        raise OpsError(
+            f"Stack {stack} is protected. If its end is meant: "
+            f"pulumi config set deletionProtection false --stack {stack}, then pulumi up --stack {stack}, then this "
+            "again. Its data is kept all the same."
+        )
+
+
+def teardown(pulumi: Pulumi) -> list[Kept]:
+    """Destroys what is not protected, and returns what is left."""
+    refuse_protected(pulumi)
+    # The state knows a claim as it was made; which volume it has got since is for the cluster to say.
+    if any(item["type"] == _CLAIM for item in _resources(pulumi)):
+        pulumi.run("refresh", "--yes", "--skip-preview", "--target", f"**{_CLAIM}::**")
+    volumes = list(retained(_resources(pulumi)))
+    try:
+        pulumi.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
+    except OpsError as error:
+        # The next try knows nothing of claims that are gone already.
+        names = ", ".join(item.name for item in volumes) or "none"
+        raise OpsError(f"{error} Try again. Volumes that stay: {names}.") from None
+    return [*protected(_resources(pulumi)), *volumes]
+
+
+def protected(resources: Sequence[Resource]) -> Iterator[Kept]:
+    """What Pulumi refuses to delete, of the resources in a state."""
+    for item in resources:
+        if item.get("protect") and item.get("custom"):
+            yield Kept(item["type"], item["id"], "protected")
+
+
+def retained(resources: Sequence[Resource]) -> Iterator[Kept]:
+    """The volumes that stay when their claims go, of the resources in a state from before."""
+    classes = {
+        item["outputs"]["metadata"]["name"]
+        for item in resources
+        if item["type"] == _CLASS and item["outputs"].get("reclaimPolicy") == "Retain"
+    }
+    for item in resources:
+        if item["type"] != _CLAIM or "spec" not in item.get("outputs", {}):
+            continue
+        metadata, spec = item["outputs"]["metadata"], item["outputs"]["spec"]
+        if spec.get("storageClassName") in classes and spec.get("volumeName"):
+            claim = f"{metadata['namespace']}/{metadata['name']}"
+            yield Kept("PersistentVolume", spec["volumeName"], f"retained, of claim {claim}")
+
+
+def _resources(pulumi: Pulumi) -> list[Resource]:
+    state = json.loads(pulumi.run("stack", "export", capture=True).stdout)
+    resources: list[Resource] = (state.get("deployment") or {}).get("resources") or []
+    return resources
