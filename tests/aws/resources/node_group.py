@@ -22,7 +22,9 @@ class NodeGroup(EksKind):
             "scalingConfig": Block("scalingConfig", same("desiredSize", "maxSize", "minSize")),
             "subnetIds": "subnets",
             "taints": Block("taints", same("effect", "key", "value")),
-            "updateConfig": Block("updateConfig", same("maxUnavailable", "maxUnavailablePercentage", "updateStrategy")),
+            "updateConfig": Block(
+                "updateConfig", same("maxUnavailable", "maxUnavailablePercentage", "updateStrategy")
+            ),
         }
     )
     replaces = frozenset(
