@@ -8,8 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from urllib3.exceptions import HTTPError
 
 from ops.errors import OpsError
 
@@ -37,7 +42,7 @@ class Kept:
 
     kind: str
     name: str
-    """As its owner lists it: an AWS id, the name of a PersistentVolume."""
+    """As its owner lists it: an AWS id, or the name of a PersistentVolume that no driver has."""
 
     why: str
 
@@ -59,7 +64,7 @@ def teardown(pulumi: Pulumi) -> list[Kept]:
     # The state knows a claim as it was made; which volume it has got since is for the cluster to say.
     if any(item["type"] == _CLAIM for item in _resources(pulumi)):
         pulumi.run("refresh", "--yes", "--skip-preview", "--target", f"**{_CLAIM}::**")
-    volumes = list(retained(_resources(pulumi)))
+    volumes = _as_the_cloud_knows_them(pulumi, list(retained(_resources(pulumi))))
     try:
         pulumi.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
     except OpsError as error:
@@ -67,6 +72,23 @@ def teardown(pulumi: Pulumi) -> list[Kept]:
         names = ", ".join(item.name for item in volumes) or "none"
         raise OpsError(f"{error} Try again. Volumes that stay: {names}.") from None
     return [*protected(_resources(pulumi)), *volumes]
+
+
+def _as_the_cloud_knows_them(pulumi: Pulumi, volumes: list[Kept]) -> list[Kept]:
+    """The volumes by their drivers' handles (vol-...): the cluster that knows their names will be gone."""
+    outputs = json.loads(pulumi.run("stack", "output", "--json", "--show-secrets", capture=True).stdout)
+    if not volumes or "kubeconfig" not in outputs:
+        return volumes
+    try:
+        core = client.CoreV1Api(config.new_client_from_config_dict(json.loads(outputs["kubeconfig"])))
+        return [_with_handle(core, volume) for volume in volumes]
+    except (ApiException, ConfigException, HTTPError) as error:
+        raise OpsError(f"The cluster does not say which disks its volumes are: {error}") from None
+
+
+def _with_handle(core: client.CoreV1Api, volume: Kept) -> Kept:
+    source = core.read_persistent_volume(volume.name, _request_timeout=10).spec.csi
+    return volume if source is None else replace(volume, kind=source.driver, name=source.volume_handle)
 
 
 def protected(resources: Sequence[Resource]) -> Iterator[Kept]:

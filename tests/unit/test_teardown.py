@@ -1,0 +1,75 @@
+"""What a destroy leaves, and what it refuses."""
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ops.errors import OpsError
+from ops.teardown import Kept, protected, refuse_protected, retained, teardown
+
+FILE_SYSTEM = {"type": "aws:efs/fileSystem:FileSystem", "id": "fs-1", "custom": True, "protect": True}
+NAMESPACE = {"type": "kubernetes:core/v1:Namespace", "id": "tts", "custom": True, "protect": True}
+
+
+def storage_class(policy: str) -> dict[str, Any]:
+    outputs = {"metadata": {"name": "disks"}, "reclaimPolicy": policy}
+    return {"type": "kubernetes:storage.k8s.io/v1:StorageClass", "id": "disks", "outputs": outputs}
+
+
+def claim(volume: str | None) -> dict[str, Any]:
+    outputs = {
+        "metadata": {"namespace": "tts", "name": "outputs"},
+        "spec": {"storageClassName": "disks", "volumeName": volume},
+    }
+    return {"type": "kubernetes:core/v1:PersistentVolumeClaim", "id": "tts/outputs", "outputs": outputs}
+
+
+@dataclass
+class Scripted:
+    """A `pulumi` whose state is given and whose destroy may fail."""
+
+    resources: list[dict[str, Any]]
+    fails: bool = False
+    stack: str = "prod"
+    ran: list[str] = field(default_factory=list[str])
+
+    def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:  # noqa: ARG002
+        self.ran.append(arguments[0])
+        if arguments[0] == "destroy" and self.fails:
+            raise OpsError("pulumi destroy of prod failed.")
+        answer: dict[str, Any] = (
+            {"deployment": {"resources": self.resources}} if arguments[1] == "export" else {}
+        )
+        return subprocess.CompletedProcess(arguments, 0, json.dumps(answer))
+
+
+def test_what_is_protected_is_left() -> None:
+    assert list(protected([FILE_SYSTEM, storage_class("Retain")])) == [
+        Kept("aws:efs/fileSystem:FileSystem", "fs-1", "protected")
+    ]
+
+
+def test_a_volume_is_left_where_its_class_retains_it() -> None:
+    assert [item.name for item in retained([storage_class("Retain"), claim("pvc-1")])] == ["pvc-1"]
+    assert not list(retained([storage_class("Delete"), claim("pvc-1")])), "the driver deletes it"
+    assert not list(retained([storage_class("Retain"), claim(None)])), (
+        "a claim that never got one leaves none"
+    )
+
+
+def test_a_protected_service_is_not_half_destroyed() -> None:
+    pulumi = Scripted([NAMESPACE, FILE_SYSTEM])
+    with pytest.raises(OpsError, match="deletionProtection false --stack prod"):
+        refuse_protected(pulumi)
+    with pytest.raises(OpsError):
+        teardown(pulumi)
+    assert "destroy" not in pulumi.ran, "what is not protected would go, the service among it"
+
+
+def test_a_destroy_that_fails_says_which_volumes_stay() -> None:
+    pulumi = Scripted([storage_class("Retain"), claim("pvc-1")], fails=True)
+    with pytest.raises(OpsError, match="Volumes that stay: pvc-1"):
+        teardown(pulumi)
