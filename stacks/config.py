@@ -1,9 +1,11 @@
 """The only reader of Pulumi's config and state."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pulumi
+from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_fixed
 
 from components.cluster import RECORD_TYPE, SETTLED_TYPE
 from components.tts.rollout import ASKED_CLASS
@@ -71,10 +73,23 @@ def _decoded(text: str | None) -> Any:
 
 def _outputs_in_state(kind: str) -> list[dict[str, Any]]:
     """The outputs of every resource of a type. A stack that was never updated has none."""
+    return [item["outputs"] for item in _state().values() if item["type"] == kind]
+
+
+@cache
+@retry(
+    # The engine writes the state of an update that has begun, and a file is read half written.
+    retry=retry_if_exception_message(match=r"(?s).*failed to load checkpoint"),
+    wait=wait_fixed(0.2),
+    stop=stop_after_attempt(10),
+    reraise=True,
+)
+def _state() -> dict[str, Any]:
+    """Every resource in the state, by URN, as the update found it."""
     reference = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": reference})
     resources: dict[str, Any] = answer.value["outputs"]
-    return [item["outputs"] for item in resources.values() if item["type"] == kind]
+    return resources
 
 
 def account(stack: Stack) -> None:
