@@ -60,7 +60,7 @@ preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=pr
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(STACK)
 
-destroy: $(INSTALLED) ## Destroy a stack, all but its data, and say what is left: make destroy STACK=dev
+destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
 	@test -n "$(STACK)" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops destroy-stack $(STACK)
 

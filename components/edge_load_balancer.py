@@ -197,13 +197,25 @@ class EdgeLoadBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
+    def _zone_id(self, zone: str) -> str:
+        try:
+            found = aws.route53.get_zone(
+                name=zone, private_zone=False, opts=pulumi.InvokeOptions(parent=self)
+            )
+        except Exception as error:
+            # Pulumi raises a bare Exception. Anything but "not there" (no right to look, say) must not pass for it.
+            if "no matching Route 53 Hosted Zone found" in str(error):
+                raise pulumi.RunError(
+                    f"tts-platform:dnsZone: there is no public zone {zone} in this account. "
+                    "Write the name of one, or take dnsZone out and point the domain at the output load_balancer."
+                ) from None
+            raise
+        return str(found.zone_id)
+
     def _point_domain(self, name: str, domain: str, zone: str, balancer: aws.lb.LoadBalancer) -> None:
-        hosted_zone = aws.route53.get_zone_output(
-            name=zone, private_zone=False, opts=pulumi.InvokeOptions(parent=self)
-        )
         aws.route53.Record(
             f"{name}-domain",
-            zone_id=hosted_zone.zone_id,
+            zone_id=self._zone_id(zone),
             name=domain,
             type="A",
             aliases=[

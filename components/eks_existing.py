@@ -40,7 +40,15 @@ class ExistingCluster:
 
 def find_cluster(name: str, parent: pulumi.Resource) -> ExistingCluster:
     """The cluster of this name; fails where there is none."""
-    found = aws.eks.get_cluster(name=name, opts=pulumi.InvokeOptions(parent=parent))
+    try:
+        found = aws.eks.get_cluster(name=name, opts=pulumi.InvokeOptions(parent=parent))
+    except Exception as error:
+        if any(absent in str(error) for absent in _ABSENT):
+            raise pulumi.RunError(
+                f"tts-platform:eksCluster: there is no EKS cluster {name} in this account and region. "
+                "Write the name of one, or take eksCluster out to make one."
+            ) from None
+        raise
     return ExistingCluster(
         cluster_name=found.name,
         kubernetes_version=found.version,

@@ -131,7 +131,7 @@ def destroy_stack(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what is left as JSON.")] = False,
 ) -> None:
-    """Destroys a stack in the backend that you are logged in to, all but its data, and says what is left."""
+    """Destroys a stack in the backend that you are logged in to, but for production's data, and says what is left."""
     _check_stack(stack)
     pulumi = OwnBackend(stack)
     teardown.refuse_protected(pulumi)

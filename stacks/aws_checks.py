@@ -7,7 +7,7 @@ from itertools import combinations
 
 from components.capacity import Capacity
 from components.edge import Exposure
-from components.gpu_instances import INSTANCES, known, pods_per_node, shortfall
+from components.gpu_instances import INSTANCES, allocatable, known, pods_per_node, shortfall
 from components.storage_backend import StorageBackend
 from components.tts.rollout import Rollout
 from stacks.checks import Check, Context
@@ -40,11 +40,15 @@ def _zones_hold_a_network(context: Context) -> Iterator[Problem]:
     if zones is None or context.values.get("vpc_id") is not None:
         return
     region = context.values.get("aws_region", "")
-    if not 2 <= len(set(zones)) <= 4:
+    if len(set(zones)) < len(zones):
+        yield Problem(
+            key="zones", value=", ".join(zones), why="names a zone twice.", instead="Write each zone once."
+        )
+    elif not 2 <= len(zones) <= 4:
         yield Problem(
             key="zones",
             value=", ".join(zones) or None,
-            why=f"names {len(set(zones))} zones: EKS takes two or more, and the network has room for four.",
+            why=f"names {len(zones)} zones: EKS takes two or more, and the network has room for four.",
             instead=f"Write three of the region's ([{region}a, {region}b, {region}c]).",
         )
     elsewhere = [zone for zone in zones if zone[:-1] != region]
@@ -107,6 +111,31 @@ def _existing_network_is_whole(context: Context) -> Iterator[Problem]:
             )
 
 
+def _subnets_are_public_or_private(context: Context) -> Iterator[Problem]:
+    public, private = (context.values.get(f"{kind}_subnet_ids", ()) for kind in ("public", "private"))
+    both = sorted(set(public) & set(private))
+    if both:
+        yield Problem(
+            key="publicSubnetIds",
+            value=", ".join(both),
+            why="is among privateSubnetIds too, and nodes would be where the internet reaches them.",
+            instead="Write each subnet in one of the two.",
+        )
+
+
+def _api_is_reached(context: Context) -> Iterator[Problem]:
+    values = context.values
+    if {"api_cidrs", "vpc_id", "eks_cluster"} <= values.keys() and not (
+        values["api_cidrs"] or values["vpc_id"] or values["eks_cluster"]
+    ):
+        yield Problem(
+            key="apiCidrs",
+            value=None,
+            why="lets nobody but the cluster's nodes reach its API, and pulumi up has to put everything onto it.",
+            instead="Write the networks that you work from ([198.51.100.0/24]).",
+        )
+
+
 def _instances_carry_the_pods(context: Context) -> Iterator[Problem]:
     engine, values = context.engine, context.values
     for instance_type in values.get("gpu_instance_types", ()):
@@ -118,14 +147,13 @@ def _instances_carry_the_pods(context: Context) -> Iterator[Problem]:
                 instead=f"Write some of {', '.join(list(INSTANCES)[:12])}...; components/gpu_instances.py has all.",
             )
         elif engine is not None and {"gpus_per_pod", "cpu_request", "memory_request"} <= values.keys():
-            cpu = amount(values["cpu_request"] or engine.resources.cpu_request or "0")
-            memory = amount(values["memory_request"] or engine.resources.memory_request or "0")
+            cpu, memory_gib = _requests(context)
             why = shortfall(
                 instance_type,
                 gpus=values["gpus_per_pod"],
                 gpu_memory_gib=engine.gpu_memory_gib or 0,
-                cpu=float(cpu or 0),
-                memory_gib=float(memory or 0) / _GIB,
+                cpu=cpu,
+                memory_gib=memory_gib,
             )
             if why is not None:
                 yield Problem(
@@ -155,7 +183,7 @@ def _pool_carries_a_rollout(context: Context) -> Iterator[Problem]:
     surge = 1 if values["rollout"] is Rollout.SURGE else 0
     pods = values["replicas"] + surge
     # With several types nobody knows which ones come: count on the one that carries least.
-    per_node = min(pods_per_node(item, values["gpus_per_pod"]) for item in types)
+    per_node = min(_pods_on(context, item) for item in types)
     if per_node == 0:
         return
     needed = math.ceil(pods / per_node)
@@ -174,6 +202,25 @@ def _pool_carries_a_rollout(context: Context) -> Iterator[Problem]:
             why=f"is too few, and nothing scales the pool: {values['replicas']} pods{more} take {needed} nodes.",
             instead=f"Write gpuNodes: {needed}, 0 to stop them all, or gpuAutoscaler: true where one runs.",
         )
+
+
+def _requests(context: Context) -> tuple[float, float]:
+    """Cores and GiB that one pod requests; none where a request is refused itself."""
+    engine = context.engine
+    if engine is None or not {"cpu_request", "memory_request"} <= context.values.keys():
+        return 0, 0
+    cpu = amount(context.values["cpu_request"] or engine.resources.cpu_request or "0")
+    memory = amount(context.values["memory_request"] or engine.resources.memory_request or "0")
+    return float(cpu or 0), float(memory or 0) / _GIB
+
+
+def _pods_on(context: Context, instance_type: str) -> int:
+    """How many pods one node carries, by its GPUs, its cores and its memory."""
+    free_cpu, free_gib = allocatable(INSTANCES[instance_type])
+    cpu, gib = _requests(context)
+    limits = [pods_per_node(instance_type, context.values["gpus_per_pod"])]
+    limits += [int(free // asked) for free, asked in ((free_cpu, cpu), (free_gib, gib)) if asked]
+    return min(limits)
 
 
 def _spot_is_meant(context: Context) -> Iterator[Problem]:
@@ -275,6 +322,8 @@ AWS_CHECKS: tuple[Check, ...] = (
     _zones_hold_a_network,
     _networks_do_not_overlap,
     _existing_network_is_whole,
+    _subnets_are_public_or_private,
+    _api_is_reached,
     _instances_carry_the_pods,
     _pool_carries_a_rollout,
     _spot_is_meant,

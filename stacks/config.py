@@ -12,6 +12,7 @@ from components.tts.rollout import ASKED_CLASS
 from stacks import arguments
 from stacks.kubeconfig import Cluster, NoCluster, NotYet, find
 from stacks.load import load
+from stacks.placeholders import placeholders
 from stacks.problems import NAMESPACE, SettingsError
 from stacks.settings import ExistingClaim, Stack
 from stacks.state_checks import moved, resettled
@@ -93,13 +94,21 @@ def _state() -> dict[str, Any]:
 
 
 def account(stack: Stack) -> None:
-    """Refuses settings that would have the stack leave the cluster that it has behind."""
+    """Refuses settings that would have the stack leave its cluster behind, and an update with placeholders."""
     if stack.aws is None:
         return
     made = next(
         (outputs["settled"] for outputs in _outputs_in_state(SETTLED_TYPE) if "settled" in outputs), None
     )
     problems = list(resettled(arguments.settled(stack.aws), made, _recorded_server()))
+    examples = list(placeholders(stack))
+    if pulumi.runtime.is_dry_run():
+        for example in examples:
+            pulumi.log.warn(
+                f"tts-platform:{example.key} {' '.join(example.lines)} An update is refused with it."
+            )
+    else:
+        problems += examples
     if problems:
         raise pulumi.RunError(str(SettingsError(stack.name, problems)))
 

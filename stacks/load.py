@@ -30,6 +30,12 @@ _NO_AWS = (
     "is for a stack that is never on AWS: its cluster is the embedded one.",
     "Take it out, or use dev or prod.",
 )
+_MADE_ELSEWHERE = {
+    "vpcId": {"vpcCidr", "zones", "natPerZone", "flowLogs"},
+    "eksCluster": {"serviceCidr", "apiCidrs", "clusterAdmins"},
+}
+"""What is not made, and so not set, where the key on the left names it."""
+
 _SECRET = (
     "is encrypted here, and would be readable in the cluster and in the state: no key of this project takes a secret.",
     "Set it again with --plaintext if anyone may read it; if not, take it out.",
@@ -160,9 +166,22 @@ def _aws_keys(values: Mapping[str, Any], profile: Profile) -> Iterator[Problem]:
     elif _AWS_KEY not in values:
         why, instead = _AWS_ONLY
     else:
+        yield from _unused_keys(values)
         return
     for key in sorted(values.keys() & set(_keys(AwsSettings))):
         yield Problem(key=key, value=None, why=why, instead=instead)
+
+
+def _unused_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys of what the stack does not make, because another key names one that is there."""
+    for there, unused in _MADE_ELSEWHERE.items():
+        for key in sorted(values.keys() & unused) if there in values else ():
+            yield Problem(
+                key=key,
+                value=values[key],
+                why=f"would change nothing: {there} names what is there, and the stack does not touch it.",
+                instead=f"Take {key} out, or {there}.",
+            )
 
 
 def _nearest(word: str, known: list[str]) -> str:

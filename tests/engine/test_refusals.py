@@ -124,6 +124,14 @@ def test_a_cluster_on_aws_for_objects_that_are_elsewhere(project: Project) -> No
     assert project.snapshot() == before
 
 
+def test_an_update_with_placeholders(project: Project) -> None:
+    project.stack("prod")
+    finished = project.pulumi("up", "--yes", "--skip-preview", "--stack", "prod")
+    refused(finished, "prod", "is a placeholder")
+    assert "4 problems" in finished.output, "domain, image, e-mail address, networks"
+    assert "aws:" not in finished.output, "nothing is paid for"
+
+
 def test_a_mistyped_context_in_a_preview(project: Project) -> None:
     file = kubeconfig(project, "https://127.0.0.1:1")
     project.stack("prod", WITHOUT_AWS | {"kubeconfig": file, "kubeContext": "pord"})

@@ -31,6 +31,7 @@ PROD: dict[str, Any] = {
     "gpuInstanceTypes": ["g6.2xlarge"],
     "gpuNodes": "3",
     "gpuNodesMax": "4",
+    "apiCidrs": ["198.51.100.0/24"],
 }
 VPC = {
     "vpcId": "vpc-0123456789abcdef0",
@@ -58,7 +59,18 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     ("vpcCidr", {"vpcCidr": "8.8.0.0/16"}, "not a private network"),
     ("serviceCidr", {"serviceCidr": "172.20.0.0/28"}, "not a network that EKS gives"),
     ("zones", {"zones": ["eu-central-1a"]}, "two or more"),
-    ("zones", {"zones": ["eu-central-1a", "eu-central-1a"]}, "two or more"),
+    ("zones", {"zones": ["eu-central-1a", "eu-central-1a", "eu-central-1b"]}, "names a zone twice"),
+    ("apiCidrs", {"apiCidrs": []}, "nobody but the cluster's nodes"),
+    ("publicSubnetIds", VPC | {"publicSubnetIds": VPC["privateSubnetIds"]}, "among privateSubnetIds too"),
+    ("flowLogs", VPC | {"flowLogs": "true"}, "would change nothing"),
+    ("zones", VPC, "would change nothing"),
+    ("apiCidrs", VPC | {"eksCluster": "shared"}, "would change nothing"),
+    (
+        "gpuNodesMax",
+        {"gpuInstanceTypes": ["g6.12xlarge"], "replicas": "3", "cpuRequest": "14", "cpuLimit": "14"}
+        | {"gpuNodes": "1", "gpuNodesMax": "1"},
+        "take 2 nodes",
+    ),
     ("zones", {"zones": []}, "two or more"),
     ("zones", {"zones": ["eu-central-1a", "us-east-1a"]}, "is not in eu-central-1"),
     ("zones[0]", {"zones": ["a", "b"]}, "not an availability zone"),
@@ -124,7 +136,7 @@ ACCEPTED: list[Mapping[str, Any]] = [
     SINGLE | {"storage": "ebs", "snapshots": "csi"},
     {"storage": "s3"},
     {**VPC, "zones": []},
-    {**VPC, "eksCluster": "shared"},
+    {**VPC, "zones": [], "apiCidrs": [], "eksCluster": "shared"},
     {"gpuInstanceTypes": ["g6.12xlarge"], "gpuNodes": "1", "gpuNodesMax": "1"},
 ]
 
@@ -141,7 +153,7 @@ def test_spot_needs_no_word_where_nothing_is_production() -> None:
 class TestWithoutAws:
     def test_its_keys_are_not_silently_ignored(self) -> None:
         found = problems({"awsRegion": ""})
-        assert set(found) == {"owner", "zones", "gpuInstanceTypes", "gpuNodes", "gpuNodesMax"}
+        assert set(found) == {"owner", "zones", "apiCidrs", "gpuInstanceTypes", "gpuNodes", "gpuNodesMax"}
         assert "awsRegion is not set" in found["owner"].why
 
     def test_the_embedded_cluster_is_never_there(self) -> None:
