@@ -123,7 +123,7 @@ def test_destroy_leaves_the_data_and_says_so(
 
     (volume,) = [item.name for item in kept if item.kind == "PersistentVolume"]
     # Pods and what belongs to them go a moment after what they are of.
-    eventually(lambda: left() == {f"v1 persistentvolumes /{volume}"}, 90, "only what was spoken is left")
+    eventually(lambda: left() == {f"api/v1 persistentvolumes /{volume}"}, 90, "only what was spoken is left")
     assert not before - inventory(running), "something went that was not ours"
 
 
