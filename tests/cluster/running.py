@@ -110,7 +110,7 @@ class Running:
         # A client of its own: the stream helper swaps the client's request method while it runs.
         api = client.CoreV1Api(config.new_client_from_config(config_file=str(self.cluster.kubeconfig)))
         command = ["python3", "-c", program, *arguments]
-        answer: str = stream(
+        connection = stream(
             api.connect_get_namespaced_pod_exec,
             pod.metadata.name,
             pod.metadata.namespace,
@@ -120,7 +120,11 @@ class Running:
             stderr=True,
             stdin=False,
             tty=False,
+            # Otherwise the client takes what looks like JSON for its own answer, and hands out its text anew.
+            _preload_content=False,
         )
+        connection.run_forever(timeout=60)
+        answer: str = connection.read_all()
         return answer.strip()
 
 
