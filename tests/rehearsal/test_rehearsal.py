@@ -138,7 +138,9 @@ def test_what_is_needed_goes_last(production: Production) -> None:
 
     for controller in ("contour-", "cert-manager-"):
         assert last("tts-") < first(controller), "an object without its controller keeps its finalizer"
-        assert last(controller) < first("aws-cluster-edge-group"), "a controller without a node cannot clean up"
+        assert last(controller) < first("aws-cluster-edge-group"), (
+            "a controller without a node cannot clean up"
+        )
     assert last("tts-") < first("aws-gpu-nodes"), "a synthesis under way would be cut off"
     assert last("aws:eks:NodeGroup") < first("aws:eks:Cluster")
     assert last("aws:eks:Cluster") < first("aws:ec2:Subnet"), "a cluster's interfaces hold its subnets"
