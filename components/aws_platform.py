@@ -144,6 +144,7 @@ class AwsPlatform(pulumi.ComponentResource):
                 supported_versions=args.supported_versions,
                 vpc_id=network.vpc_id,
                 private_subnet_ids=network.private_subnet_ids,
+                routes=network.private_routes if isinstance(network, Network) else (),
                 service_cidr=args.service_cidr,
                 api_cidrs=args.api_cidrs,
                 admins=args.admins,

@@ -48,7 +48,7 @@ class EdgeNodeGroupArgs:
     nodes: EdgeNodes
     tags: Mapping[str, str]
     after: Sequence[pulumi.Resource]
-    """What a node needs to become ready, and while it drains: the add-ons that run on every node."""
+    """What a node needs to become ready, and while it drains: the add-ons that run on every node, and a way out."""
 
 
 class EdgeNodeGroup(pulumi.ComponentResource):

@@ -36,8 +36,6 @@ AWS: https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configu
 NODE_ADDONS: Final = frozenset({"eks-pod-identity-agent", VPC_CNI, "kube-proxy"})
 """What every node runs, ready or not."""
 
-# Every cluster has these from its first day, as add-ons or not: whatever else runs on it is lost without them.
-
 _FIRST: Final = {
     # Its pods get their AWS credentials from the agent.
     VPC_CNI: "eks-pod-identity-agent",

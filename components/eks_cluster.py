@@ -52,6 +52,9 @@ class EksClusterArgs:
     private_subnet_ids: Sequence[pulumi.Input[str]]
     """Of the nodes, and of a new control plane's interfaces."""
 
+    routes: Sequence[pulumi.Resource]
+    """Those subnets' ways out, which nodes come after; none where they are not this stack's."""
+
     service_cidr: str
     """The range of a new cluster's Services."""
 
@@ -118,7 +121,7 @@ class EksCluster(pulumi.ComponentResource):
 
         addons = self._addons_to_make(args)
         node_addons = self._node_addons(name, args, addons)
-        edge = self._edge(name, args, node_addons)
+        edge = self._edge(name, args, [*node_addons, *args.routes])
         self.edge_security_group_id = edge.security_group_id
         self.edge_autoscaling_group = edge.autoscaling_group
         self.system = [*node_addons, edge.group, *self._other_addons(name, args, addons, edge)]

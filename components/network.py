@@ -54,7 +54,10 @@ class Network(pulumi.ComponentResource):
     """One a zone, in the zones' order. Who uses one comes after its route to the internet gateway."""
 
     private_subnet_ids: Sequence[pulumi.Output[str]]
-    """One a zone, in the zones' order. Who uses one comes after its route to a NAT gateway."""
+    """One a zone, in the zones' order."""
+
+    private_routes: Sequence[pulumi.Resource]
+    """The private subnets' ways out. A node that is there before them cannot pull, and one after them cannot drain."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:network:Network", name, None, opts)
@@ -66,7 +69,7 @@ class Network(pulumi.ComponentResource):
         self.public_subnet_ids = self._public_subnets(name, zones, gateway)
         nats = self._nat_gateways(name, zones if args.nat_per_zone else zones[:1], gateway)
         tables = self._private_route_tables(name, zones)
-        self.private_subnet_ids = self._private_subnets(name, zones, tables, nats)
+        self.private_subnet_ids, self.private_routes = self._private_subnets(name, zones, tables, nats)
         self._s3_endpoint(name, args.region, tables)
         if args.flow_logs:
             FlowLogs(
@@ -122,9 +125,12 @@ class Network(pulumi.ComponentResource):
             gateway_id=gateway.id,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return [
-            self._subnet(f"{name}-public-{zone.zone}", zone.zone, zone.public, table, route) for zone in zones
-        ]
+        subnets = []
+        for zone in zones:
+            subnet, association = self._subnet(f"{name}-public-{zone.zone}", zone.zone, zone.public, table)
+            reachable = pulumi.Output.all(subnet.id, association.urn, route.urn)
+            subnets.append(reachable.apply(lambda values: str(values[0])))
+        return subnets
 
     def _nat_gateways(
         self, name: str, zones: Sequence[ZoneSubnets], gateway: aws.ec2.InternetGateway
@@ -156,8 +162,10 @@ class Network(pulumi.ComponentResource):
         zones: Sequence[ZoneSubnets],
         tables: Sequence[aws.ec2.RouteTable],
         nats: Sequence[aws.ec2.NatGateway],
-    ) -> list[pulumi.Output[str]]:
-        subnets = []
+    ) -> tuple[list[pulumi.Output[str]], list[pulumi.Resource]]:
+        """The subnets, and their ways out."""
+        subnets: list[pulumi.Output[str]] = []
+        routes: list[pulumi.Resource] = []
         for index, zone in enumerate(zones):
             table = tables[index]
             route = aws.ec2.Route(
@@ -167,8 +175,10 @@ class Network(pulumi.ComponentResource):
                 nat_gateway_id=nats[index % len(nats)].id,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            subnets.append(self._subnet(f"{name}-private-{zone.zone}", zone.zone, zone.private, table, route))
-        return subnets
+            subnet, association = self._subnet(f"{name}-private-{zone.zone}", zone.zone, zone.private, table)
+            subnets.append(subnet.id)
+            routes += [route, association]
+        return subnets, routes
 
     def _route_table(self, name: str) -> aws.ec2.RouteTable:
         return aws.ec2.RouteTable(
@@ -176,8 +186,9 @@ class Network(pulumi.ComponentResource):
         )
 
     def _subnet(
-        self, name: str, zone: str, cidr: str, table: aws.ec2.RouteTable, route: aws.ec2.Route
-    ) -> pulumi.Output[str]:
+        self, name: str, zone: str, cidr: str, table: aws.ec2.RouteTable
+    ) -> tuple[aws.ec2.Subnet, aws.ec2.RouteTableAssociation]:
+        """The subnet, and what makes the route table its own."""
         subnet = aws.ec2.Subnet(
             name,
             vpc_id=self.vpc_id,
@@ -193,8 +204,7 @@ class Network(pulumi.ComponentResource):
             route_table_id=table.id,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # A node that starts before its way out exists cannot pull, and one that outlives it cannot drain.
-        return pulumi.Output.all(subnet.id, association.urn, route.urn).apply(lambda values: str(values[0]))
+        return subnet, association
 
     def _s3_endpoint(self, name: str, region: str, tables: Sequence[aws.ec2.RouteTable]) -> None:
         aws.ec2.VpcEndpoint(

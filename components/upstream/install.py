@@ -15,9 +15,9 @@ PROVIDER_VERSION = version("pulumi-kubernetes")
 
 _PHASES: tuple[frozenset[str], ...] = (
     frozenset({"Namespace"}),
-    frozenset({"CustomResourceDefinition"}),
-    # Services are not here: Pulumi waits for their endpoints, and so they must not come before their pods.
-    frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ConfigMap"}),
+    # What pods start with. Services are not here: Pulumi waits for their endpoints, so they cannot come before pods.
+    frozenset({"CustomResourceDefinition", "ServiceAccount", "ConfigMap"})
+    | {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"},
     # Workloads mount what a Job makes.
     frozenset({"Job"}),
     frozenset({"Deployment", "DaemonSet", "Service", "PodDisruptionBudget"}),
@@ -26,9 +26,7 @@ _PHASES: tuple[frozenset[str], ...] = (
 )
 
 
-def install(
-    name: str, objects: Sequence[KubernetesObject], parent: pulumi.Resource
-) -> list[pulumi.CustomResource]:
+def install(name: str, objects: Sequence[KubernetesObject], parent: pulumi.Resource) -> None:
     """Registers `objects` under `parent`, phase after phase; destroyed in the opposite order."""
     known = frozenset[str]().union(*_PHASES)
     strangers = sorted({item["kind"] for item in objects} - known)
@@ -36,11 +34,12 @@ def install(
         raise ValueError(
             f"{name}: no phase for {', '.join(strangers)}: say when they may be made, and deleted."
         )
-    registered: list[pulumi.CustomResource] = []
+    before: list[pulumi.CustomResource] = []
     for phase in _PHASES:
-        options = pulumi.ResourceOptions(parent=parent, depends_on=list(registered), version=PROVIDER_VERSION)
-        registered += [_resource(name, item, options) for item in objects if item["kind"] in phase]
-    return registered
+        # On the phase before only, which stands for those before it: when something in a destroy fails, the engine
+        # walks every path from it through the dependencies, and each edge that is not needed multiplies them.
+        options = pulumi.ResourceOptions(parent=parent, depends_on=before, version=PROVIDER_VERSION)
+        before = [_resource(name, item, options) for item in objects if item["kind"] in phase] or before
 
 
 def _resource(name: str, item: KubernetesObject, options: pulumi.ResourceOptions) -> pulumi.CustomResource:

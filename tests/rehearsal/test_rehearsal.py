@@ -15,6 +15,7 @@ from tests.cluster.door import SENTENCE, Door, frames
 from tests.cluster.inventory import inventory
 from tests.cluster.running import NAMESPACE, SPEECH, Running, eventually
 from tests.rehearsal.conftest import IMAGE, Counts, Production
+from tests.rehearsal.paths import most_paths
 
 NEXT_IMAGE = f"{IMAGE}:1.0.1"
 
@@ -57,6 +58,13 @@ def test_secrets_stay_secret(production: Production) -> None:
 
 def test_a_second_up_changes_nothing(production: Production) -> None:
     production.up("--expect-no-changes")
+
+
+def test_an_error_in_a_destroy_is_told_at_once(production: Production) -> None:
+    # The engine walks about a million in a second.
+    assert most_paths(production.resources()) < 5_000_000, (
+        "a destroy that fails would be silent for minutes: make something depend on less"
+    )
 
 
 def test_an_update_replaces_nothing(

@@ -36,6 +36,7 @@ ARGS = EksClusterArgs(
     supported_versions=frozenset({"1.33", "1.34"}),
     vpc_id="vpc-1",
     private_subnet_ids=("subnet-a", "subnet-b", "subnet-c"),
+    routes=(),
     service_cidr="172.20.0.0/16",
     api_cidrs=(),
     admins=("arn:aws:iam::123456789012:role/Platform",),
@@ -158,7 +159,8 @@ class Clusters:
         outputs: dict[str, Any] = {}
 
         def program() -> None:
-            cluster = EksCluster("cluster", args)
+            routes = [pulumi.CustomResource("test:index:Route", "route")]
+            cluster = EksCluster("cluster", replace(args, routes=routes))
             outputs["system"] = [resource._name for resource in cluster.system]
             for name in (
                 "kubeconfig",

@@ -33,6 +33,12 @@ class TestNodeRole:
         for user in ("cluster-edge-group", "user-of-role"):
             assert rights <= seen.after[user], "nodes would start without the right to join, or drain without"
 
+    def test_nodes_come_after_their_way_out(self, seen: Seen) -> None:
+        assert "route" in seen.after["cluster-edge-group"], (
+            "a node that starts before it cannot pull, one that outlives it cannot drain"
+        )
+        assert "route" not in seen.after["cluster-control-plane-cluster"], "a control plane takes ten minutes"
+
 
 class TestEdgeNodes:
     def test_they_are_labelled_as_edge_and_open_to_all(self, seen: Seen) -> None:

@@ -1,10 +1,11 @@
 """The VPC that a stack makes, seen by a recording engine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import pulumi
 import pulumi_aws as aws
 import pytest
 from pulumi.runtime import MockResourceArgs
@@ -20,6 +21,9 @@ ARGS = NetworkArgs(
     nat_per_zone=False,
     flow_logs=True,
 )
+
+
+ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 
 
 @pytest.fixture(autouse=True)
@@ -144,32 +148,43 @@ class TestFlowLogs:
 
 
 class TestOrder:
-    @pytest.mark.parametrize("kind", ["public", "private"])
-    def test_who_uses_a_subnet_comes_after_its_way_out(
-        self, kind: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        needed = of_a_user_of_subnets(kind, monkeypatch)
-        assert any("RouteTableAssociation" in urn for urn in needed), "a node could start without a route"
-        assert any("ec2/route:Route" in urn for urn in needed), (
-            "a destroy could take the way out from nodes that still drain"
+    def test_who_uses_a_public_subnet_comes_after_its_way_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def user(made: Network) -> None:
+            aws.ec2.NetworkInterface("user", subnet_id=made.public_subnet_ids[0])
+
+        needed = of_a_user(user, monkeypatch)
+        assert "aws:ec2/route:Route::network-public-internet" in needed, (
+            "what is to be reached from outside would not be"
         )
+        assert f"{ASSOCIATION}::network-public-eu-central-1a" in needed, "the route would be another table's"
+
+    def test_who_comes_after_the_private_routes_has_a_way_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def user(made: Network) -> None:
+            pulumi.CustomResource(
+                "test:index:User", "user", {}, pulumi.ResourceOptions(depends_on=made.private_routes)
+            )
+
+        needed = of_a_user(user, monkeypatch)
+        for zone in ARGS.zones:
+            assert f"aws:ec2/route:Route::network-private-{zone}-nat" in needed, (
+                "a node could start without a route"
+            )
+            assert f"{ASSOCIATION}::network-private-{zone}" in needed, "the route would be another table's"
 
 
-def of_a_user_of_subnets(kind: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """URNs of what something in these subnets comes after."""
-    found: dict[str, list[str]] = {}
+def of_a_user(use: Callable[[Network], None], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Types and names of what `user`, which `use` makes, comes after."""
+    found: dict[str, set[str]] = {}
     register = MockMonitor.RegisterResource
 
     def note(monitor: MockMonitor, request: Any) -> Any:
-        found[request.name] = list(request.dependencies)
+        found[request.name] = {urn.rpartition("$")[2] for urn in request.dependencies}
         return register(monitor, request)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
 
     monkeypatch.setattr(MockMonitor, "RegisterResource", note)
 
     def program() -> None:
-        made = Network("network", ARGS)
-        ids = made.public_subnet_ids if kind == "public" else made.private_subnet_ids
-        aws.ec2.NetworkInterface("user", subnet_id=ids[0])
+        use(Network("network", ARGS))
 
     record(program)
     return found["user"]
