@@ -8,10 +8,10 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi.runtime import MockCallArgs, MockResourceArgs
-from pulumi.runtime.mocks import MockMonitor
 
 from components.eks_addon import Addon
 from components.eks_cluster import EdgeNodes, EksCluster, EksClusterArgs
+from tests.support import dependencies
 from tests.support.recording import Recording, record
 
 ADDONS = (
@@ -155,7 +155,7 @@ class Clusters:
             return recording
 
         self._patch.setattr("tests.support.recording.Recording", aws)
-        after = self._note_dependencies()
+        urns = dependencies.noted(self._patch)
         outputs: dict[str, Any] = {}
 
         def program() -> None:
@@ -172,18 +172,9 @@ class Clusters:
             # Who uses the nodes' role, as a GPU node pool does.
             pulumi.CustomResource("test:index:User", "user-of-role", {"arn": cluster.node_role_arn})
 
-        return Seen(record(program), after, outputs)
-
-    def _note_dependencies(self) -> dict[str, set[str]]:
-        after: dict[str, set[str]] = {}
-        register = MockMonitor.RegisterResource
-
-        def note(monitor: MockMonitor, request: Any) -> Any:
-            after[request.name] = {urn.rpartition("::")[2] for urn in request.dependencies}
-            return register(monitor, request)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
-
-        self._patch.setattr(MockMonitor, "RegisterResource", note)
-        return after
+        recording = record(program)
+        after = {name: {urn.rpartition("::")[2] for urn in found} for name, found in urns.items()}
+        return Seen(recording, after, outputs)
 
 
 def _keep(outputs: dict[str, Any], name: str, output: pulumi.Output[str]) -> pulumi.Output[bool]:

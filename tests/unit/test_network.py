@@ -9,9 +9,9 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 from pulumi.runtime import MockResourceArgs
-from pulumi.runtime.mocks import MockMonitor
 
 from components.network import Network, NetworkArgs
+from tests.support import dependencies
 from tests.support.recording import Recording, record
 
 ARGS = NetworkArgs(
@@ -174,17 +174,10 @@ class TestOrder:
 
 def of_a_user(use: Callable[[Network], None], monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Types and names of what `user`, which `use` makes, comes after."""
-    found: dict[str, set[str]] = {}
-    register = MockMonitor.RegisterResource
-
-    def note(monitor: MockMonitor, request: Any) -> Any:
-        found[request.name] = {urn.rpartition("$")[2] for urn in request.dependencies}
-        return register(monitor, request)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
-
-    monkeypatch.setattr(MockMonitor, "RegisterResource", note)
+    found = dependencies.noted(monkeypatch)
 
     def program() -> None:
         use(Network("network", ARGS))
 
     record(program)
-    return found["user"]
+    return {urn.rpartition("$")[2] for urn in found["user"]}

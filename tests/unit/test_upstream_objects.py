@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.upstream.images import mirrored, use_registry
 from components.upstream.install import install
 from components.upstream.objects import Change, Drop, transform
 from components.upstream.source import UpstreamError
+from tests.support import dependencies
+from tests.support.recording import record
 
 
 def deployment(name: str) -> dict[str, Any]:
@@ -70,6 +73,18 @@ def test_an_image_that_a_controller_starts_is_mirrored_too() -> None:
         "--v=2",
         "--acme-http01-solver-image=mirror.example.com/jetstack/solver:v1",
     ]
+
+
+def test_nothing_is_there_before_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = ["Namespace", "ClusterRole", "Deployment", "ValidatingWebhookConfiguration"]
+    objects = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}} for kind in reversed(order)]
+    found = dependencies.noted(monkeypatch)
+    record(lambda: install("x", objects, parent=pulumi.ComponentResource("test:index:Parent", "parent")))
+    after = {name: {urn.rpartition("::")[2] for urn in urns} for name, urns in found.items()}
+    names = [f"x-{kind.lower()}-a" for kind in order]
+    assert [after[name] for name in names] == [set(), {names[0]}, {names[1]}, {names[2]}], (
+        "each phase waits for the one before it, and so is gone before it, also where one between them is empty"
+    )
 
 
 def test_a_kind_without_a_phase_is_an_error() -> None:
