@@ -58,6 +58,7 @@ def a_cluster(*, existing: bool) -> None:
         supported_versions=frozenset({"1.34"}),
         vpc_id="vpc-1",
         private_subnet_ids=SUBNETS,
+        routes=(),
         service_cidr="172.20.0.0/16",
         api_cidrs=("192.0.2.0/24",),
         admins=("arn:aws:iam::111122223333:role/admins",),
