@@ -22,6 +22,7 @@ from components.edge_node_group import EdgeNodes
 from components.eks_addon import Addon
 from components.eks_cluster import EksCluster, EksClusterArgs
 from components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs
+from components.hosted_zone import find_zone
 from components.network import Network, NetworkArgs
 from components.outputs_bucket import OutputsBucket, OutputsBucketArgs
 from components.shared_file_system import SharedFileSystem, SharedFileSystemArgs
@@ -67,6 +68,8 @@ class AwsPlatformArgs:
     cross_zone: bool
     domain: str
     dns_zone: str | None
+    """Name of a public Route 53 hosted zone of the account."""
+
     storage: StorageBackend
     snapshots: bool
     outputs_size: str
@@ -115,6 +118,8 @@ class AwsPlatform(pulumi.ComponentResource):
         SettledRecord(f"{name}-settled", args.settled, pulumi.ResourceOptions(parent=self))
         self._aws = account(f"{name}-account", region=args.region, tags=args.tags, parent=self)
 
+        # Before anything is made.
+        self._zone = find_zone(args.dns_zone, self._aws) if args.dns_zone is not None else None
         network = self._network()
         cluster = self._cluster(network)
         self.provider = self._connection(cluster)
@@ -202,7 +207,7 @@ class AwsPlatform(pulumi.ComponentResource):
                 cross_zone=args.cross_zone,
                 deletion_protection=args.deletion_protection,
                 domain=args.domain,
-                zone=args.dns_zone,
+                zone=self._zone,
             ),
             self._in_account(),
         ).dns_name

@@ -13,6 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.edge import ENVOY_HEALTH_PORT, ClientAddress
+from components.hosted_zone import HostedZone
 
 _LISTENERS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 """Ports of the load balancer and, the same, of the nodes."""
@@ -54,8 +55,8 @@ class EdgeLoadBalancerArgs:
     """Whether AWS refuses to delete it."""
 
     domain: str
-    zone: str | None
-    """Name of the public Route 53 hosted zone in which the domain is made to point here. None: you do that yourself."""
+    zone: HostedZone | None
+    """In which the domain is made to point here. None: you do that yourself."""
 
 
 class EdgeLoadBalancer(pulumi.ComponentResource):
@@ -71,8 +72,8 @@ class EdgeLoadBalancer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EdgeLoadBalancerArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:edgeloadbalancer:EdgeLoadBalancer", name, None, opts)
-        if args.zone is not None and not _holds(args.zone, args.domain):
-            raise ValueError(f"{name}: the zone {args.zone} does not hold {args.domain}.")
+        if args.zone is not None and not _holds(args.zone.name, args.domain):
+            raise ValueError(f"{name}: the zone {args.zone.name} does not hold {args.domain}.")
 
         security_group = self._security_group(name, args)
         balancer = self._load_balancer(name, args, security_group)
@@ -197,25 +198,10 @@ class EdgeLoadBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _zone_id(self, zone: str) -> str:
-        try:
-            found = aws.route53.get_zone(
-                name=zone, private_zone=False, opts=pulumi.InvokeOptions(parent=self)
-            )
-        except Exception as error:
-            # Pulumi raises a bare Exception. Anything but "not there" (no right to look, say) must not pass for it.
-            if "no matching Route 53 Hosted Zone found" in str(error):
-                raise pulumi.RunError(
-                    f"tts-platform:dnsZone: there is no public zone {zone} in this account. "
-                    "Write the name of one, or take dnsZone out and point the domain at the output load_balancer."
-                ) from None
-            raise
-        return str(found.zone_id)
-
-    def _point_domain(self, name: str, domain: str, zone: str, balancer: aws.lb.LoadBalancer) -> None:
+    def _point_domain(self, name: str, domain: str, zone: HostedZone, balancer: aws.lb.LoadBalancer) -> None:
         aws.route53.Record(
             f"{name}-domain",
-            zone_id=self._zone_id(zone),
+            zone_id=zone.zone_id,
             name=domain,
             type="A",
             aliases=[

@@ -26,6 +26,7 @@ from components.edge_node_group import EdgeNodes
 from components.eks_addon import Addon
 from components.eks_cluster import EksCluster, EksClusterArgs
 from components.gpu_node_pool import GpuNodePool, GpuNodePoolArgs
+from components.hosted_zone import HostedZone
 from components.network import Network, NetworkArgs
 from components.outputs_bucket import OutputsBucket, OutputsBucketArgs
 from components.shared_file_system import SharedFileSystem, SharedFileSystemArgs
@@ -111,7 +112,7 @@ def a_load_balancer(client_address: ClientAddress) -> None:
         cross_zone=True,
         deletion_protection=True,
         domain="tts.example.com",
-        zone="example.com",
+        zone=HostedZone(name="example.com", zone_id="Z1"),
     )
     EdgeLoadBalancer("edge", args)
 
@@ -164,7 +165,6 @@ ANSWERS: Mapping[str, Any] = {
         "accessConfigs": [{"authenticationMode": "API"}],
     },
     "aws:eks/getAddon:getAddon": {"addonName": "coredns", "configurationValues": "{}"},
-    "aws:route53/getZone:getZone": {"zoneId": "Z1", "name": "example.com"},
 }
 """What AWS would say where a component asks."""
 
