@@ -60,6 +60,11 @@ preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=pr
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(STACK)
 
+.PHONY: render
+render: $(INSTALLED) ## Write what Argo CD syncs, manifests/STACK: make render STACK=prod (CHECK=1 only compares)
+	@test -n "$(STACK)" || { echo "error: name a stack: make render STACK=prod"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops render $(STACK) $(if $(CHECK),--check)
+
 destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
 	@test -n "$(STACK)" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops destroy-stack $(STACK)

@@ -93,11 +93,8 @@ class AwsPlatform(pulumi.ComponentResource):
     provider: kubernetes.Provider
     """For everything that goes onto the cluster."""
 
-    server: pulumi.Output[str]
-    """The API server's URL."""
-
-    kubeconfig: pulumi.Output[str]
-    """Secret; for kubectl, with the AWS CLI beside it."""
+    connection: ClusterArgs
+    """Its kubeconfig is secret, and wants the AWS CLI beside it."""
 
     system: Sequence[pulumi.Resource]
     """What must be there before any pod runs, and must go after the last."""
@@ -122,13 +119,14 @@ class AwsPlatform(pulumi.ComponentResource):
         self._zone = find_zone(args.dns_zone, self._aws) if args.dns_zone is not None else None
         network = self._network()
         cluster = self._cluster(network)
-        self.provider = self._connection(cluster)
+        self.connection = ClusterArgs(
+            kubeconfig=cluster.kubeconfig, context=cluster.cluster_name, server=cluster.endpoint
+        )
+        self.provider = connect("cluster", self.connection)
         self._gpu_nodes(network, cluster)
         self.load_balancer = self._load_balancer(network, cluster)
         self.storage_class, self.volume_name = self._storage(network, cluster)
 
-        self.server = cluster.endpoint
-        self.kubeconfig = cluster.kubeconfig
         self.system = cluster.system
         self.register_outputs({"load_balancer": self.load_balancer})
 
@@ -160,12 +158,6 @@ class AwsPlatform(pulumi.ComponentResource):
                 tags=args.tags,
             ),
             self._in_account(),
-        )
-
-    def _connection(self, cluster: EksCluster) -> kubernetes.Provider:
-        return connect(
-            "cluster",
-            ClusterArgs(kubeconfig=cluster.kubeconfig, context=cluster.cluster_name, server=cluster.endpoint),
         )
 
     def _gpu_nodes(self, network: Network | ExistingNetwork, cluster: EksCluster) -> None:

@@ -13,10 +13,11 @@ from pydantic.alias_generators import to_camel
 
 from components.tts.storage import Volume
 from stacks import arguments
+from stacks.aws_profile import AwsProfile
 from stacks.aws_settings import AwsSettings
+from stacks.gitops_settings import GitOpsSettings
 from stacks.load import load
 from stacks.profiles import PROFILES
-from stacks.profiles.aws import AwsProfile
 from stacks.settings import Stack, StackSettings
 from tests.support.reads import Program
 
@@ -33,7 +34,8 @@ def stack(name: str, **changes: Any) -> Stack:
 
 class TestDeclaration:
     def test_every_key_is_declared_and_none_is_invented(self) -> None:
-        declared = [*StackSettings.model_fields.values(), *AwsSettings.model_fields.values()]
+        kinds = (StackSettings, AwsSettings, GitOpsSettings)
+        declared = [info for kind in kinds for info in kind.model_fields.values()]
         assert sorted(DECLARED) == sorted(str(info.alias) for info in declared)
 
     @pytest.mark.parametrize("key", DECLARED)
@@ -43,7 +45,9 @@ class TestDeclaration:
         )
         assert re.search(r"\b([Dd]efault|Mandatory)\b", DECLARED[key]["description"])
 
-    @pytest.mark.parametrize("field", ["exposure", "issuer", "rollout", "access_mode", "kubeconfig"])
+    @pytest.mark.parametrize(
+        "field", ["exposure", "issuer", "rollout", "access_mode", "delivery", "kubeconfig"]
+    )
     def test_a_description_names_each_profiles_default(self, field: str) -> None:
         alias = str(StackSettings.model_fields[field].alias)
         description = DECLARED[alias]["description"]
@@ -119,6 +123,7 @@ class TestKnobs:
             "Volume",
             "StackSettings",
             "CustomEngine",
+            "GitOpsSettings",
             "AwsSettings",
             "AwsProfile",
             "AwsPlatformArgs",

@@ -1,0 +1,47 @@
+"""From an empty namespace to a voice, by Argo CD alone."""
+
+from tests.cluster.door import SENTENCE, frames
+from tests.cluster.running import eventually
+from tests.gitops.delivered import Delivered
+
+
+def test_it_speaks(delivered: Delivered) -> None:
+    def spoken() -> bool:
+        with delivered.door.client() as voice:
+            return len(frames(voice.say(SENTENCE).content)) > 10_000
+
+    eventually(spoken, 60, "what git says is served")
+
+
+def test_pulumi_owns_nothing_of_it(delivered: Delivered) -> None:
+    state = delivered.workspace.run("stack", "export", capture=True).stdout
+    for kind in ("apps/v1:Deployment::tts", "HTTPProxy::tts", "PersistentVolumeClaim"):
+        assert kind not in state, "an object with two owners belongs to whoever was last"
+    owners = delivered.deployment().metadata.managed_fields
+    assert {field.manager for field in owners} >= {"argocd-controller"}
+
+
+def test_it_is_what_the_components_make(delivered: Delivered) -> None:
+    kinds = {item["kind"] for item in delivered.status()["resources"]}
+    assert {
+        "Deployment",
+        "Service",
+        "HTTPProxy",
+        "Certificate",
+        "PersistentVolumeClaim",
+        "NetworkPolicy",
+    } <= kinds
+    assert all(item["status"] == "Synced" for item in delivered.status()["resources"])
+
+
+def test_a_second_up_changes_nothing(delivered: Delivered) -> None:
+    delivered.up("--expect-no-changes")
+
+
+def test_the_secrets_are_nowhere_in_clear(delivered: Delivered) -> None:
+    for text in (
+        delivered.workspace.run("stack", "export", capture=True).stdout,
+        delivered.workspace.run("stack", "output", "--json", capture=True).stdout,
+        delivered.workspace.config_file.read_text(),
+    ):
+        assert "of the tests" not in text
