@@ -42,7 +42,8 @@ after = pulumi.ResourceOptions(
     providers=[provider], depends_on=[contour, issuer, *([platform] if platform else [])]
 )
 if stack.gitops is None:
-    TtsService("tts", arguments.tts_service(stack, issuer.issuer_name, platform), after)
+    volumes = platform.volumes if platform else arguments.provisioning(stack)
+    TtsService("tts", arguments.tts_service(stack, issuer.issuer_name, volumes), after)
 else:
     argo_cd = ArgoCd("argo-cd", arguments.argo_cd(stack, stack.gitops, issuer.issuer_name), after)
     delivery = Delivery(

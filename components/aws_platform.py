@@ -26,7 +26,7 @@ from components.hosted_zone import find_zone
 from components.network import Network, NetworkArgs
 from components.outputs_bucket import OutputsBucket, OutputsBucketArgs
 from components.shared_file_system import SharedFileSystem, SharedFileSystemArgs
-from components.storage_backend import StorageBackend
+from components.storage_backend import Provisioning, StorageBackend
 from components.subnets import ExistingNetwork
 
 _GPU_ROOT_GIB = 150
@@ -102,11 +102,8 @@ class AwsPlatform(pulumi.ComponentResource):
     load_balancer: pulumi.Output[str]
     """DNS name that the service's domain is to point to."""
 
-    storage_class: pulumi.Output[str] | None
-    """Of the service's volumes; None where the outputs' volume is there already."""
-
-    volume_name: pulumi.Output[str] | None
-    """The volume of the outputs where it is there already."""
+    volumes: Provisioning
+    """Where the service's volumes come from."""
 
     def __init__(self, name: str, args: AwsPlatformArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:aws:AwsPlatform", name, None, opts)
@@ -125,7 +122,7 @@ class AwsPlatform(pulumi.ComponentResource):
         self.provider = connect("cluster", self.connection)
         self._gpu_nodes(network, cluster)
         self.load_balancer = self._load_balancer(network, cluster)
-        self.storage_class, self.volume_name = self._storage(network, cluster)
+        self.volumes = self._storage(network, cluster)
 
         self.system = cluster.system
         self.register_outputs({"load_balancer": self.load_balancer})
@@ -204,15 +201,13 @@ class AwsPlatform(pulumi.ComponentResource):
             self._in_account(),
         ).dns_name
 
-    def _storage(
-        self, network: Network | ExistingNetwork, cluster: EksCluster
-    ) -> tuple[pulumi.Output[str] | None, pulumi.Output[str] | None]:
-        """The claims' class, and the volume of the outputs where it is there already."""
+    def _storage(self, network: Network | ExistingNetwork, cluster: EksCluster) -> Provisioning:
         args, name = self._args, f"{self._name}-storage"
         match args.storage:
             case StorageBackend.EBS:
                 block = BlockStorageArgs(keep=args.keep_data, snapshots=args.snapshots)
-                return BlockStorage(name, block, self._on_cluster(cluster.system)).storage_class, None
+                disks = BlockStorage(name, block, self._on_cluster(cluster.system))
+                return Provisioning(storage_class=disks.storage_class)
             case StorageBackend.EFS:
                 shared = SharedFileSystem(
                     name,
@@ -226,7 +221,7 @@ class AwsPlatform(pulumi.ComponentResource):
                     ),
                     self._on_both(),
                 )
-                return shared.storage_class, None
+                return Provisioning(storage_class=shared.storage_class)
             case StorageBackend.S3:
                 bucket = OutputsBucket(
                     name,
@@ -242,7 +237,7 @@ class AwsPlatform(pulumi.ComponentResource):
                     ),
                     self._on_both(),
                 )
-                return None, bucket.volume_name
+                return Provisioning(volume_name=bucket.volume_name)
 
     def _in_account(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, providers=[self._aws], depends_on=[*after])

@@ -48,7 +48,7 @@ def objects(stack: Stack) -> list[Object]:
 
 def _program(stack: Stack, directory: Path) -> Callable[[], None]:
     issuer = issuer_name(arguments.issuer(stack))
-    args = arguments.tts_service(stack, issuer, arguments.named_volumes(stack))
+    args = arguments.tts_service(stack, issuer, arguments.provisioning(stack))
 
     def program() -> None:
         files = kubernetes.Provider("files", render_yaml_to_directory=str(directory))

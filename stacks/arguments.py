@@ -1,8 +1,7 @@
 """What each component is given in a stack: the one place where settings meet the components' arguments."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pulumi import Output
 from pydantic import SecretStr
@@ -20,6 +19,7 @@ from components.issuer import AcmeIssuer, InClusterCa, IssuerKind
 from components.storage_backend import (
     EBS_STORAGE_CLASS,
     EFS_STORAGE_CLASS,
+    Provisioning,
     StorageBackend,
     outputs_volume_name,
 )
@@ -81,41 +81,21 @@ def issuer(stack: Stack) -> IssuerKind:
     return AcmeIssuer(server=directory, email=email, ca=stack.settings.acme_ca)
 
 
-class Volumes(Protocol):
-    """Where the service's volumes come from, on AWS: what the platform has made, or the names that it will give."""
-
-    @property
-    def storage_class(self) -> "Input[str] | None":
-        """Of the claims; None where the outputs' volume is there already."""
-
-    @property
-    def volume_name(self) -> "Input[str] | None":
-        """The volume of the outputs where it is there already."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NamedVolumes:
-    """The names alone: a manifest is rendered without an account."""
-
-    storage_class: str | None = None
-    volume_name: str | None = None
-
-
-def named_volumes(stack: Stack) -> Volumes | None:
-    """The names that the platform gives; None where the stack is not on AWS."""
+def provisioning(stack: Stack) -> Provisioning:
+    """Where the volumes come from, by the names alone: a manifest is rendered without an account."""
     if stack.aws is None:
-        return None
+        return Provisioning(storage_class=stack.settings.storage_class)
     match stack.aws.storage:
         case StorageBackend.EBS:
-            return NamedVolumes(storage_class=EBS_STORAGE_CLASS)
+            return Provisioning(storage_class=EBS_STORAGE_CLASS)
         case StorageBackend.EFS:
-            return NamedVolumes(storage_class=EFS_STORAGE_CLASS)
+            return Provisioning(storage_class=EFS_STORAGE_CLASS)
         case StorageBackend.S3:
-            return NamedVolumes(volume_name=outputs_volume_name(stack.settings.namespace))
+            return Provisioning(volume_name=outputs_volume_name(stack.settings.namespace))
 
 
-def tts_service(stack: Stack, issuer_name: "Input[str]", volumes: Volumes | None = None) -> TtsServiceArgs:
-    """The speech service; `volumes` where the stack makes its own."""
+def tts_service(stack: Stack, issuer_name: "Input[str]", volumes: Provisioning) -> TtsServiceArgs:
+    """The speech service, with volumes of the platform's or of a name."""
     settings = stack.settings
     return TtsServiceArgs(
         namespace=settings.namespace,
@@ -196,12 +176,12 @@ def _store(stack: Stack) -> UpstreamStore:
     return UpstreamStore(directory=Path(directory).expanduser() if directory else None)
 
 
-def _volume(stack: Stack, size: str, volumes: Volumes | None) -> Volume:
+def _volume(stack: Stack, size: str, volumes: Provisioning) -> Volume:
     return Volume(
         size=size,
         access_mode=stack.settings.access_mode,
-        storage_class=volumes.storage_class if volumes else stack.settings.storage_class,
-        volume_name=volumes.volume_name if volumes else None,
+        storage_class=volumes.storage_class,
+        volume_name=volumes.volume_name,
     )
 
 

@@ -76,8 +76,8 @@ DEVICE_PLUGIN: Final = Upstream(
 
 ARGO_CD: Final = Upstream(
     repository="argoproj/argo-cd",
-    # The newest patch that builds from its Go module: 3.2.12 does not compile, and later minors need a module that the
-    # Go proxy does not have. What the embedded cluster runs is what production gets.
+    # The newest patch whose Go module builds: that of 3.2.12 does not compile, and later minors need a module that is
+    # not to be had. What the embedded cluster runs is what production gets.
     tag="v3.2.11",
     path="manifests/install.yaml",
     sha256="3b52920bca88aed8de146645a70421085d8562f1a9b8a44e55b344e010011cde",

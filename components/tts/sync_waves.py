@@ -1,52 +1,36 @@
 """In which order Argo CD makes the service's objects: the order in which the components depend on each other.
 
-Argo CD applies one wave, waits until all of it is healthy, and goes on to the next.
+Argo CD applies one wave, waits until all of it is healthy, and goes on to the next; the last is waited for by nobody.
 https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 SYNC_WAVE: Final = "argocd.argoproj.io/sync-wave"
 """Annotation of an object: the number of its wave."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class SyncWave:
-    """Kinds that come together, and why then."""
-
-    kinds: tuple[tuple[str, str], ...]
-    """Group and kind; the core group is empty."""
-
-    reason: str
-
-
-_NAMESPACE = ("", "Namespace")
+_NAMESPACE: Final = ("", "Namespace")
 
 SYNC_WAVES: Final = (
-    SyncWave(kinds=(_NAMESPACE,), reason="Everything else is in it."),
-    SyncWave(
-        kinds=(("", "ServiceAccount"), ("", "ConfigMap"), ("networking.k8s.io", "NetworkPolicy")),
-        reason="A pod does not start without its account and its environment, and none may run without the policies.",
-    ),
-    SyncWave(
-        kinds=(
-            ("", "PersistentVolumeClaim"),
-            ("apps", "Deployment"),
-            ("", "Service"),
-            ("policy", "PodDisruptionBudget"),
-        ),
-        reason="A claim may stay pending until a pod mounts it, and the pod would wait for an earlier wave for ever.",
-    ),
-    SyncWave(
-        kinds=(("cert-manager.io", "Certificate"), ("projectcontour.io", "HTTPProxy")),
-        reason="The way in opens once there is somebody who answers.",
+    (_NAMESPACE,),
+    # A pod does not start without its account and its environment, and none may run without the policies.
+    (("", "ServiceAccount"), ("", "ConfigMap"), ("networking.k8s.io", "NetworkPolicy")),
+    # All at once. With a wave after the pods, a version that never gets ready would keep the sync going, and the commit
+    # that takes it back would wait for its end. A claim stays pending until a pod mounts it, so that a wave of its own
+    # would never be over.
+    (
+        ("", "PersistentVolumeClaim"),
+        ("apps", "Deployment"),
+        ("", "Service"),
+        ("policy", "PodDisruptionBudget"),
+        ("cert-manager.io", "Certificate"),
+        ("projectcontour.io", "HTTPProxy"),
     ),
 )
-"""By number. Whatever the service is made of is in it."""
+"""Group and kind of everything that the service is made of, by the number of the wave."""
 
-KINDS: Final = tuple(kind for wave in SYNC_WAVES for kind in wave.kinds if kind != _NAMESPACE)
-"""Every kind that is in the service's namespace."""
+KINDS: Final = tuple(kind for wave in SYNC_WAVES for kind in wave if kind != _NAMESPACE)
+"""Those that are in the service's namespace."""
 
 
 def sync_wave(api_version: str, kind: str) -> int:
@@ -55,4 +39,4 @@ def sync_wave(api_version: str, kind: str) -> int:
     return _BY_KIND[group, kind]
 
 
-_BY_KIND: Final = {kind: number for number, wave in enumerate(SYNC_WAVES) for kind in wave.kinds}
+_BY_KIND: Final = {kind: number for number, wave in enumerate(SYNC_WAVES) for kind in wave}

@@ -47,9 +47,10 @@ def without_annotations(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    """Without what is empty: the SDK leaves it out or not, and the cluster does not see it."""
+    """Without nulls, and the empty lists that Kubernetes' types do not write; an empty selector is another matter."""
     if isinstance(value, Mapping):
-        return {key: _written(item) for key, item in value.items() if item is not None}
+        kept = {key: item for key, item in value.items() if item or key not in ("args", "data")}
+        return {key: _written(item) for key, item in kept.items() if item is not None}
     return [_written(item) for item in value] if isinstance(value, list) else value
 
 

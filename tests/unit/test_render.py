@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from components.issuer import ClusterIssuer, ClusterIssuerArgs, issuer_name
+from components.storage_backend import Provisioning
 from components.tts.service import TtsService
 from components.tts.sync_waves import KINDS, SYNC_WAVE, SYNC_WAVES, sync_wave
 from ops import manifests, stack_file
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = "argocd.argoproj.io/sync-options"
 
 
-GROUPS = {kind: group for wave in SYNC_WAVES for group, kind in wave.kinds}
+GROUPS = {kind: group for group, kind in KINDS}
 
 
 def thing(kind: str, name: str = "speech", **more: Any) -> manifests.Object:
@@ -133,7 +134,7 @@ class TestOneFileAnObject:
 
 class TestSyncWaves:
     @pytest.mark.parametrize(
-        ("kind", "wave"), [("Namespace", 0), ("NetworkPolicy", 1), ("Deployment", 2), ("HTTPProxy", 3)]
+        ("kind", "wave"), [("Namespace", 0), ("NetworkPolicy", 1), ("Deployment", 2), ("HTTPProxy", 2)]
     )
     def test_an_object_has_the_wave_of_its_kind(self, kind: str, wave: int) -> None:
         (text,) = rendered(thing(kind)).values()
@@ -142,6 +143,11 @@ class TestSyncWaves:
     def test_a_claim_comes_with_its_pod(self) -> None:
         assert sync_wave("v1", "PersistentVolumeClaim") == sync_wave("apps/v1", "Deployment"), (
             "a claim that waits for its first pod would hold up the wave that the pod is in"
+        )
+
+    def test_nothing_comes_after_the_pods(self) -> None:
+        assert sync_wave("apps/v1", "Deployment") == len(SYNC_WAVES) - 1, (
+            "a version that never gets ready would hold the sync open, and its rollback would wait for that"
         )
 
     def test_no_pod_runs_without_the_policies(self) -> None:
@@ -162,7 +168,7 @@ class TestSyncWaves:
 
     def kinds(self, name: str) -> set[tuple[str, str]]:
         stack = stack_file.read(ROOT, name)
-        args = arguments.tts_service(stack, "acme", arguments.named_volumes(stack))
+        args = arguments.tts_service(stack, "acme", arguments.provisioning(stack))
 
         def program() -> None:
             TtsService("tts", args)
@@ -295,7 +301,7 @@ class TestNamesKnownBeforehand:
         assert issuer_name(kind) in {item["metadata"]["name"] for item in made.objects("ClusterIssuer")}
 
     def test_no_stack_off_aws_names_a_class_by_itself(self) -> None:
-        assert arguments.named_volumes(stack_file.read(ROOT, "local")) is None
+        assert arguments.provisioning(stack_file.read(ROOT, "local")) == Provisioning()
 
     def test_a_render_needs_no_sdk_of_aws(self) -> None:
         program = "import sys, ops.render; sys.exit(any(name.split('.')[0] == 'pulumi_aws' for name in sys.modules))"

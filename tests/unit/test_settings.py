@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
+from components.storage_backend import Provisioning
 from components.tts.storage import Volume
 from stacks import arguments
 from stacks.aws_profile import AwsProfile
@@ -94,8 +95,10 @@ class TestValues:
         assert resources.memory_request == "8Gi"
 
     def test_weights_are_a_volume_only_when_a_size_is_set(self) -> None:
-        assert arguments.tts_service(stack("prod"), "letsencrypt").weights is None
-        weights = arguments.tts_service(stack("prod", weightsSize="50Gi"), "letsencrypt").weights
+        assert arguments.tts_service(stack("prod"), "letsencrypt", Provisioning()).weights is None
+        weights = arguments.tts_service(
+            stack("prod", weightsSize="50Gi"), "letsencrypt", Provisioning()
+        ).weights
         assert weights == Volume(size="50Gi", access_mode="ReadWriteMany")
 
     def test_settings_are_frozen(self) -> None:
