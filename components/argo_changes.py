@@ -52,7 +52,9 @@ _METRICS_PORT: Final = 8083
 
 _PARAMETERS: Final = {
     # TLS ends at Envoy.
-    "server.insecure": "true"
+    "server.insecure": "true",
+    # Each object's health, with its reason, stands in the Application: kubectl says why, and not the UI alone.
+    "controller.resource.health.persist": "true",
 }
 
 

@@ -109,6 +109,12 @@ class Delivered:
         run = self.pulumi("up", "--yes", "--skip-preview", *arguments)
         assert run.returncode == 0, f"pulumi up failed:\n{run.stdout[-6000:]}\n{run.stderr[-2000:]}"
 
+    def resources(self) -> list[dict[str, Any]]:
+        """What Pulumi has, as its state says."""
+        state = json.loads(self.workspace.run("stack", "export", capture=True).stdout)
+        found: list[dict[str, Any]] = state["deployment"]["resources"]
+        return found
+
     @cached_property
     def authority(self) -> str:
         """PEM of the CA that signs in this cluster."""
