@@ -112,8 +112,12 @@ class Manifests:
         for text in self._there().values():
             if not text.startswith(_MARK):
                 continue
-            item = parsed(text)
-            if item["kind"] == _CLAIM:
+            try:
+                item = parsed(text)
+            except yaml.YAMLError:
+                # Nobody ever applied it, and this may be the very commit that is to be taken back.
+                continue
+            if isinstance(item, dict) and item.get("kind") == _CLAIM:
                 found[item["metadata"]["name"]] = _claim(item)
         return found
 

@@ -1,36 +1,34 @@
 """What hands do to the cluster: git's own is healed, a stranger is left alone, and what git forgets goes."""
 
-from typing import Any
-
 import yaml
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from tests.cluster.conftest import speaks
 from tests.cluster.running import NAMESPACE, eventually
-from tests.gitops.delivered import PATIENCE, Delivered
+from tests.gitops.delivered import IMAGE, PATIENCE, Delivered
 
 
 def test_a_hand_edit_is_healed(delivered: Delivered) -> None:
-    def container() -> Any:
-        return delivered.deployment().spec.template.spec.containers[0]
+    apps, core = delivered.running.apps, delivered.running.core
+    image = delivered.deployment().spec.template.spec.containers[0].image
+    container = {"name": "speech", "image": f"{IMAGE}:1.0.2"}
+    edit = {"spec": {"replicas": 3, "template": {"spec": {"containers": [container]}}}}
+    apps.patch_namespaced_deployment("speech", NAMESPACE, edit)
+    core.patch_namespaced_config_map("inference-cfg", NAMESPACE, {"data": {"OUTPUTS_DIR": "/nowhere"}})
 
-    before = container()
-    edit = {
-        "spec": {
-            "replicas": 3,
-            "template": {
-                "spec": {"containers": [{"name": before.name, "env": [{"name": "BY_HAND", "value": "1"}]}]}
-            },
-        }
-    }
-    delivered.running.apps.patch_namespaced_deployment("speech", NAMESPACE, edit)
-    eventually(lambda: delivered.deployment().spec.replicas == 1, PATIENCE, "the number of pods is git's")
-    eventually(
-        lambda: "BY_HAND" not in {item.name for item in container().env or []},
-        PATIENCE,
-        "the environment is git's",
-    )
+    def as_in_git() -> bool:
+        spec = delivered.deployment().spec
+        environment = core.read_namespaced_config_map("inference-cfg", NAMESPACE).data
+        return (spec.replicas, spec.template.spec.containers[0].image, environment["OUTPUTS_DIR"]) == (
+            1,
+            image,
+            "/outputs",
+        )
+
+    eventually(as_in_git, PATIENCE, "replicas, image and environment are git's")
     delivered.until_healthy_at(delivered.server.head)
+    assert speaks(delivered.door), "the edit would have crashed it"
 
 
 def test_a_stranger_is_left_alone(delivered: Delivered) -> None:

@@ -372,6 +372,17 @@ class TestRollback:
         assert clone.image("main") == OLD
         assert clone.git("status", "--porcelain") == ""
 
+    @pytest.mark.parametrize("text", ["  : no yaml\n\t- at all\n", "", "- a list\n"])
+    def test_what_is_no_manifest_is_no_hindrance(self, clone: Clone, text: str) -> None:
+        manifest = clone.directory / "manifests/prod/deployment-speech.yaml"
+        before = manifest.read_text()
+        manifest.write_text(before.splitlines()[0] + "\n" + text)
+        clone.git("commit", "--quiet", "--all", "--message", "By hand")
+        done = clone.rollback()
+        assert clone.git("show", f"{done.commit}:manifests/prod/deployment-speech.yaml") == before.strip(), (
+            "the worse a commit is, the more somebody needs the way back"
+        )
+
     def test_what_later_commits_set_stays(self, clone: Clone) -> None:
         clone.release(branch="main")
         clone.commit("A bigger pool", gpuNodesMax='"6"')
