@@ -16,7 +16,7 @@ with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:
 .PHONY: help up down status test test-packages check preview destroy rehearse fmt render release rollback diff-stacks test-gitops
 
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  NAME=default      the embedded cluster to work on; several can run side by side"
 	@echo "  PORT=8443         port of 127.0.0.1 at which make up serves"

@@ -102,6 +102,10 @@ class ArgoCdChanges:
             # What is Argo CD's is marked by an annotation. A label of 63 characters is cut, and is copied by
             # controllers to what they make.
             "application.resourceTrackingMethod": "annotation",
+            # Plain manifests only. A kustomization.yaml could fetch from anywhere, and a chart or a jsonnet runs code.
+            "kustomize.enable": "false",
+            "helm.enable": "false",
+            "jsonnet.enable": "false",
         }
 
     def _polling(self) -> dict[str, str]:

@@ -1,14 +1,17 @@
 """What Argo CD delivers, and how far it may go: one Application from one directory of one repository.
 
 Refuses, through its project, any other repository, cluster, namespace or kind: a commit that adds a ClusterRole, or an
-object to another namespace, is reported and not applied. https://argo-cd.readthedocs.io/en/release-3.2/user-guide/projects/
+object to another namespace, is reported and not applied. So the service's namespace is made here too. https://argo-cd.readthedocs.io/en/release-3.2/user-guide/projects/
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+
+from components.tts.namespace import SpeechNamespaceArgs, namespace
 
 PROJECT: Final = "speech"
 APPLICATION: Final = "speech"
@@ -33,15 +36,15 @@ class DeliveryArgs:
     path: str
     """Of the manifests, in the repository."""
 
-    namespace: str
-    """The service's."""
+    home: SpeechNamespaceArgs
+    """The service's namespace."""
 
     kinds: tuple[tuple[str, str], ...]
-    """Group and kind of everything that the service has in its namespace. The namespace itself goes without saying."""
+    """Group and kind of everything that the service has in its namespace."""
 
 
 class Delivery(pulumi.ComponentResource):
-    """An AppProject and its one Application.
+    """The service's namespace, an AppProject and its one Application.
 
     Made when the API server has them: what Argo CD then does with them is not waited for. A destroy does wait, until
     everything that the Application made is gone; it must come before that of Argo CD, which does the deleting.
@@ -52,8 +55,9 @@ class Delivery(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DeliveryArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:delivery:Delivery", name, None, opts)
+        home = namespace(f"{name}-namespace", args.home, self)
         project = self._project(name, args)
-        application = self._application(name, args, project)
+        application = self._application(name, args, [home, project])
         # What a custom resource has depends on its kind, so the SDK declares no properties on it.
         metadata: pulumi.Output[dict[str, str]] = getattr(application, "metadata")  # noqa: B009
         self.application = metadata["name"]
@@ -68,8 +72,9 @@ class Delivery(pulumi.ComponentResource):
             spec={
                 "description": "The speech service, from its repository to its namespace and nowhere else.",
                 "sourceRepos": [args.repository_url],
-                "destinations": [{"server": _THIS_CLUSTER, "namespace": args.namespace}],
-                "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
+                "destinations": [{"server": _THIS_CLUSTER, "namespace": args.home.name}],
+                # Not even namespaces: the list knows kinds, and no names.
+                "clusterResourceWhitelist": [],
                 "namespaceResourceWhitelist": [
                     {"group": group, "kind": kind} for group, kind in sorted(args.kinds)
                 ],
@@ -78,7 +83,7 @@ class Delivery(pulumi.ComponentResource):
         )
 
     def _application(
-        self, name: str, args: DeliveryArgs, project: pulumi.Resource
+        self, name: str, args: DeliveryArgs, before: Sequence[pulumi.Resource]
     ) -> kubernetes.apiextensions.CustomResource:
         return kubernetes.apiextensions.CustomResource(
             f"{name}-application",
@@ -88,10 +93,9 @@ class Delivery(pulumi.ComponentResource):
                 "name": APPLICATION,
                 "namespace": args.argo_cd_namespace,
                 "finalizers": [_FINALIZER],
-                # The API server says what an apply would change, by a dry run of it. So its own defaults, and what
-                # controllers write, are no difference, and none has to be ignored by name. (Without this, Argo CD works
-                # it out itself from the schemas, in a way that upstream gives up.)
-                "annotations": {"argocd.argoproj.io/compare-options": "ServerSideDiff=true"},
+                # Without `ServerSideDiff=true`: what the API server refuses is a difference that cannot be applied, and
+                # is reported as that. With it, the dry run fails once, and from the next look on Argo CD takes the
+                # result from before the commit out of its cache: it calls Synced what was never applied.
             },
             spec={
                 "project": PROJECT,
@@ -100,14 +104,14 @@ class Delivery(pulumi.ComponentResource):
                     "targetRevision": args.revision,
                     "path": args.path,
                 },
-                "destination": {"server": _THIS_CLUSTER, "namespace": args.namespace},
+                "destination": {"server": _THIS_CLUSTER, "namespace": args.home.name},
                 "syncPolicy": _sync_policy(),
                 "revisionHistoryLimit": _REVISIONS_KEPT,
             },
             # Not `pulumi.com/skipAwait`: nothing waits for a custom resource to be ready anyway, and with it a destroy
             # would not wait either, and would take Argo CD away from under its finalizer.
             # Without its project an Application is refused, and nobody may delete what it made.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[project]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
 
 

@@ -53,7 +53,8 @@ def checked(
     if cluster is None:
         return application
     answer = pulumi.Output.all(application, namespace, cluster.kubeconfig, cluster.context)
-    return answer.apply(lambda values: _checked(*map(str, values)))
+    # The kubeconfig is secret, and nothing of it is in the name.
+    return pulumi.Output.unsecret(answer.apply(lambda values: _checked(*map(str, values))))
 
 
 def _checked(application: str, namespace: str, kubeconfig: str, context: str) -> str:
@@ -72,6 +73,11 @@ def _checked(application: str, namespace: str, kubeconfig: str, context: str) ->
     objects = client.CustomObjectsApi(api)
     where = ("argoproj.io", "v1alpha1", namespace, "applications", application)
 
+    def asked() -> None:
+        objects.patch_namespaced_custom_object(
+            *where, {"metadata": {"annotations": {_REFRESH: "normal"}}}, _request_timeout=10
+        )
+
     def looked() -> dict[str, Any] | None:
         """The application, once the controller has looked again."""
         found: dict[str, Any] = objects.get_namespaced_custom_object(*where, _request_timeout=10)
@@ -84,12 +90,17 @@ def _checked(application: str, namespace: str, kubeconfig: str, context: str) ->
         stop=stop_after_delay(SECONDS),
     )
     try:
-        asked = {"metadata": {"annotations": {_REFRESH: "normal"}}}
-        objects.patch_namespaced_custom_object(*where, asked, _request_timeout=10)
+        Retrying(
+            retry=retry_if_exception_type((ApiException, HTTPError)),
+            wait=wait_fixed(1),
+            stop=stop_after_delay(20),
+        )(asked)
         found = retrying(looked)
-    except (ApiException, HTTPError, RetryError):
+    except RetryError as error:
+        attempt = error.last_attempt
+        cause = f" ({' '.join(str(attempt.exception()).split())[:200]})" if attempt.failed else ""
         raise pulumi.RunError(
-            f"Argo CD has not looked into git within {SECONDS} s: see kubectl --namespace {namespace} get pods."
+            f"Argo CD has not looked into git within {SECONDS} s{cause}: see kubectl --namespace {namespace} get pods."
         ) from None
     for problem in problems(found or {}):
         raise pulumi.RunError(problem)
@@ -103,11 +114,10 @@ def problems(application: Mapping[str, Any]) -> Iterator[str]:
         if condition["type"] not in _ERRORS:
             continue
         said = condition["message"]
-        key, meaning = next(
-            ((key, meaning) for sign, key, meaning in _MEANINGS if sign in said.lower()),
-            ("gitRepository", f"Argo CD says: {' '.join(said.split())[:300]}"),
-        )
-        yield (
-            f"tts-platform:{key}: Argo CD cannot read {source['path']} of {source['repoURL']} "
-            f"at {source['targetRevision']}: {meaning}"
-        )
+        what = f"{source['path']} of {source['repoURL']} at {source['targetRevision']}"
+        for sign, key, meaning in _MEANINGS:
+            if sign in said.lower():
+                yield f"tts-platform:{key}: Argo CD cannot read {what}: {meaning}"
+                break
+        else:
+            yield f"Argo CD cannot deliver {what}. It says: {' '.join(said.split())[:300]}"

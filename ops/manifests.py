@@ -24,8 +24,6 @@ from stacks.settings import ExistingClaim, Stack
 
 _MARK = "# Written by: make render STACK="
 _SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
-_KEPT_KINDS = ("Namespace", "PersistentVolumeClaim")
-"""What holds data; the components protect the same where Pulumi applies them."""
 
 _KEPT = "Prune=false,Delete=false"
 """https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"""
@@ -175,7 +173,7 @@ def _for_argo_cd(item: Object, *, keep_data: bool) -> Object:
         annotations[SYNC_WAVE] = str(sync_wave(item["apiVersion"], kind))
     except KeyError:
         raise OpsError(f"{kind} has no sync wave: give it one in components/tts/sync_waves.py.") from None
-    if keep_data and kind in _KEPT_KINDS:
+    if keep_data and kind == _CLAIM:
         annotations[_SYNC_OPTIONS] = _KEPT
     return {**item, "metadata": {**metadata, "annotations": annotations}}
 

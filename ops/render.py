@@ -32,7 +32,7 @@ def render(root: Path, name: str) -> Manifests:
 
 
 def objects(stack: Stack) -> list[Object]:
-    """Every object of the service."""
+    """Every object in the service's namespace."""
     if shutil.which("pulumi") is None:
         raise OpsError(
             f"pulumi is not on PATH: run make render STACK={stack.name}, or put the Pulumi CLI on PATH."
@@ -43,7 +43,9 @@ def objects(stack: Stack) -> list[Object]:
             (directory / part).mkdir()
         _up(directory, stack.name, _program(stack, directory / "rendered"))
         written = sorted((directory / "rendered").rglob("*.yaml"))
-        return [manifests.parsed(file.read_text(encoding="utf-8")) for file in written]
+        found = [manifests.parsed(file.read_text(encoding="utf-8")) for file in written]
+        # Whoever may change one namespace of a cluster by a commit may change any: it stays Pulumi's.
+        return [item for item in found if item["kind"] != "Namespace"]
 
 
 def _program(stack: Stack, directory: Path) -> Callable[[], None]:

@@ -98,10 +98,15 @@ class Repository:
         if name.startswith("-") or self.ask("check-ref-format", f"refs/heads/{name}") is None:
             raise OpsError(f"{name} is no name for a branch: write one with --branch.")
         tip = self.commit(f"refs/heads/{name}")
+        remote = self.commit(f"refs/remotes/origin/{name}")
         if tip is not None:
+            if remote is not None and self.ask("merge-base", "--is-ancestor", remote, tip) is None:
+                raise OpsError(
+                    f"Branch {name} lacks commits of origin/{name}, and its own would be undone: "
+                    f"git pull --ff-only origin {name}."
+                )
             return Branch(name, tip, exists=True)
         # As git switch does: a clone has a branch of its own for the one that it is on alone.
-        remote = self.commit(f"refs/remotes/origin/{name}")
         return Branch(name, remote or str(self.commit("HEAD")), exists=False)
 
     @contextmanager

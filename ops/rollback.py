@@ -152,7 +152,10 @@ def _refuse_lost_volumes(tree: Path, stack: str, claims: dict[str, ExistingClaim
     try:
         stack_file.read(tree, stack, claims)
     except SettingsError as error:
-        raise OpsError(f"Going back would take volumes away, or shrink them. {error}") from None
+        raise OpsError(
+            f"Going back would take volumes away, or shrink them. {error}\n"
+            f"The image alone goes back with: make release STACK={stack} IMAGE=<the one before>"
+        ) from None
 
 
 def _image(repository: Repository, stack: str, commit: str) -> str | None:

@@ -24,7 +24,7 @@ from components.storage_backend import (
     outputs_volume_name,
 )
 from components.subnets import ExistingNetwork
-from components.tts.namespace import SERVICE_ACCOUNT
+from components.tts.namespace import SERVICE_ACCOUNT, SpeechNamespaceArgs
 from components.tts.service import TtsServiceArgs
 from components.tts.storage import Volume
 from components.tts.sync_waves import KINDS
@@ -147,7 +147,11 @@ def delivery(stack: Stack, gitops: GitOpsSettings, argo_cd_namespace: "Input[str
         repository_url=gitops.git_repository,
         revision=gitops.git_revision,
         path=f"manifests/{stack.name}",
-        namespace=stack.settings.namespace,
+        home=SpeechNamespaceArgs(
+            name=stack.settings.namespace,
+            engine=stack.engine,
+            protect=stack.settings.deletion_protection,
+        ),
         kinds=KINDS,
     )
 

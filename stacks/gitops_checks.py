@@ -104,10 +104,22 @@ def _webhook_has_a_way_in(context: Context) -> Iterator[Problem]:
         )
 
 
+def _copies_have_a_node_each(context: Context) -> Iterator[Problem]:
+    nodes = context.values.get("edge_nodes")
+    if context.values.get("argo_cd_ha") and nodes is not None and nodes < 3:
+        yield Problem(
+            key="argoCdHa",
+            value="true",
+            why=f"runs three copies on an edge node each, and there are {nodes}: one would wait for ever.",
+            instead='Write edgeNodes: "3", or take argoCdHa out.',
+        )
+
+
 GITOPS_CHECKS: tuple[Check, ...] = (
     _credential_suits_the_url,
     _git_is_read_unaltered,
     _sign_in_is_whole,
     _argo_cd_has_its_own_name,
     _webhook_has_a_way_in,
+    _copies_have_a_node_each,
 )

@@ -3,8 +3,8 @@
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from stacks.gitops_values import PollSeconds, Repository, Revision, Secret
-from stacks.values import Domain, Flag, HttpsUrl, Text
+from stacks.gitops_values import OidcIssuer, PollSeconds, Repository, Revision, Secret
+from stacks.values import Domain, Flag, Text
 
 
 class GitOpsSettings(BaseModel):
@@ -21,7 +21,7 @@ class GitOpsSettings(BaseModel):
     argo_cd_domain: Domain | None = None
     argo_cd_ha: Flag = False
     argo_cd_notifications: Flag = False
-    oidc_issuer: HttpsUrl | None = None
+    oidc_issuer: OidcIssuer | None = None
     oidc_client_id: Text | None = None
     oidc_client_secret: Secret | None = None
     deployers: tuple[Text, ...] = ()

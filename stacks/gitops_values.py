@@ -43,6 +43,14 @@ def _poll_seconds(seconds: int) -> int:
     return seconds
 
 
+def _oidc_issuer(text: str) -> str:
+    if not re.fullmatch(r"https://[^\s/]+(/\S*)?", text):
+        raise Refusal(
+            "is not an https URL.", "Write the provider's issuer URL (https://login.acme.io/realms/acme)."
+        )
+    return text
+
+
 def _secret(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().strip():
         raise Refusal("is blank.", "Set it again, or take it out.")
@@ -52,4 +60,5 @@ def _secret(value: SecretStr) -> SecretStr:
 Repository = Annotated[str, AfterValidator(_repository)]
 Revision = Annotated[Text, AfterValidator(_revision)]
 PollSeconds = Annotated[Whole, AfterValidator(_poll_seconds)]
+OidcIssuer = Annotated[Text, AfterValidator(_oidc_issuer)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]

@@ -9,10 +9,7 @@ from typing import Final
 SYNC_WAVE: Final = "argocd.argoproj.io/sync-wave"
 """Annotation of an object: the number of its wave."""
 
-_NAMESPACE: Final = ("", "Namespace")
-
 SYNC_WAVES: Final = (
-    (_NAMESPACE,),
     # A pod does not start without its account and its environment, and none may run without the policies.
     (("", "ServiceAccount"), ("", "ConfigMap"), ("networking.k8s.io", "NetworkPolicy")),
     # All at once. With a wave after the pods, a version that never gets ready would keep the sync going, and the commit
@@ -27,10 +24,9 @@ SYNC_WAVES: Final = (
         ("projectcontour.io", "HTTPProxy"),
     ),
 )
-"""Group and kind of everything that the service is made of, by the number of the wave."""
+"""Group and kind of everything that is in the service's namespace, by the number of the wave."""
 
-KINDS: Final = tuple(kind for wave in SYNC_WAVES for kind in wave if kind != _NAMESPACE)
-"""Those that are in the service's namespace."""
+KINDS: Final = tuple(kind for wave in SYNC_WAVES for kind in wave)
 
 
 def sync_wave(api_version: str, kind: str) -> int:

@@ -1,5 +1,6 @@
 """A preview lists everything, even for a cluster that does not exist yet."""
 
+import base64
 import json
 import shutil
 from collections import Counter
@@ -160,7 +161,9 @@ def test_each_exposure_previews(project: Project, exposure: str) -> None:
 def test_what_git_delivers_is_not_pulumis(project: Project) -> None:
     project.stack("prod")
     resources = project.previewed("prod")
-    assert names(resources, "Namespace") == {"projectcontour", "cert-manager", "argocd"}
+    assert names(resources, "Namespace") == {"projectcontour", "cert-manager", "argocd", "tts"}
+    (home,) = [item for item in resources if item["urn"].endswith("::delivery-namespace")]
+    assert home["protect"] is True, "a destroy would end the service, and only then be refused"
     assert names(resources, "Application") == names(resources, "AppProject") == {"speech"}
     assert names(resources, "StatefulSet") == {"argocd-application-controller"}
     assert "speech" not in names(resources, "Deployment") | names(resources, "HTTPProxy"), (
@@ -184,8 +187,9 @@ def test_the_secrets_of_a_delivery_are_in_no_preview(project: Project) -> None:
     shown = project.pulumi("preview", "--stack", "prod", "--diff")
     assert shown.code == 0, shown.output
     assert "[secret]" in shown.output
-    assert "hunter2" not in shown.output
-    assert "hunter2" not in json.dumps(project.previewed("prod"))
+    for text in (shown.output, json.dumps(project.previewed("prod"))):
+        assert "hunter2" not in text
+        assert base64.b64encode(b"hunter2").decode() not in text, "as a Kubernetes Secret holds it"
 
 
 STAGING = '''"""As production, and gone tomorrow."""
@@ -217,5 +221,5 @@ def test_a_further_environment_is_one_file_and_one_yaml(project: Project) -> Non
     (application,) = [item for item in resources if kind(item) == "Application"]
     assert application["inputs"]["spec"]["source"]["path"] == "manifests/staging"
     assert not [item for item in resources if item.get("protect")], (
-        "protect is false here, and true in production"
+        "its own profile says so, not production's"
     )

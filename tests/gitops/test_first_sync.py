@@ -1,8 +1,10 @@
 """From an empty namespace to a voice, by Argo CD alone."""
 
+import base64
+
 from tests.cluster.door import SENTENCE, frames
 from tests.cluster.running import NAMESPACE, eventually
-from tests.gitops.delivered import Delivered
+from tests.gitops.delivered import TOKEN, WEBHOOK_SECRET, Delivered
 
 
 def test_it_speaks(delivered: Delivered) -> None:
@@ -47,4 +49,6 @@ def test_the_secrets_are_nowhere_in_clear(delivered: Delivered) -> None:
         delivered.workspace.run("stack", "output", "--json", capture=True).stdout,
         delivered.workspace.config_file.read_text(),
     ):
-        assert "of the tests" not in text
+        for secret in (WEBHOOK_SECRET, TOKEN):
+            assert secret not in text
+            assert base64.b64encode(secret.encode()).decode() not in text, "as a Kubernetes Secret holds it"

@@ -81,6 +81,14 @@ def containers(recording: Recording) -> Iterator[Any]:
         yield from [*pod.get("initContainers", []), *pod["containers"]]
 
 
+class TestManifests:
+    @pytest.mark.parametrize("tool", ["kustomize", "helm", "jsonnet"])
+    def test_they_are_plain(self, tool: str) -> None:
+        assert settings()[f"{tool}.enable"] == "false", (
+            "a file in the manifests' directory could run code in the repo server, and fetch from anywhere"
+        )
+
+
 class TestLeftOut:
     @BOTH
     @pytest.mark.parametrize("controller", ["dex", "applicationset", "notifications"])

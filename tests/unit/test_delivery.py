@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from components.delivery import Delivery, DeliveryArgs
+from components.tts.namespace import SpeechNamespaceArgs
+from stacks.engines import ENGINES
 from tests.support import dependencies
 from tests.support.recording import Recording, record
 
@@ -14,7 +16,7 @@ ARGS = DeliveryArgs(
     repository_url="https://git.example.com/acme/speech.git",
     revision="main",
     path="manifests/prod",
-    namespace="tts",
+    home=SpeechNamespaceArgs(name="tts", engine=ENGINES["cosyvoice"], protect=True),
     kinds=(("apps", "Deployment"), ("", "Service"), ("projectcontour.io", "HTTPProxy")),
 )
 
@@ -45,9 +47,18 @@ class TestProject:
             {"server": "https://kubernetes.default.svc", "namespace": "tts"}
         ], "a commit could put objects into another team's namespace"
 
-    def test_of_the_cluster_it_has_namespaces_only(self) -> None:
-        assert project()["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace"}], (
-            "a commit with a ClusterRoleBinding would be a way to the whole cluster"
+    def test_of_the_cluster_it_has_nothing(self) -> None:
+        assert project()["clusterResourceWhitelist"] == [], (
+            "a commit with a ClusterRoleBinding would be a way to the whole cluster, and one that takes a Namespace "
+            "away again would take all that is in it"
+        )
+
+    def test_the_namespace_is_pulumis(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = dependencies.noted(monkeypatch)
+        made = delivery().object("Namespace", "tts")["metadata"]
+        assert made["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
+        assert "delivery-namespace" in {urn.rpartition("::")[2] for urn in found["delivery-application"]}, (
+            "it would go before what is in it, and Argo CD would make it again"
         )
 
     def test_in_the_namespace_it_has_the_services_kinds_only(self) -> None:
@@ -86,9 +97,9 @@ class TestApplication:
             "CreateNamespace=true",
             "ServerSideApply=true",
         }
-        assert (
-            found["metadata"]["annotations"]["argocd.argoproj.io/compare-options"] == "ServerSideDiff=true"
-        ), "what the API server fills in would be a difference, and healed for ever"
+        assert "annotations" not in found["metadata"], (
+            "with server-side diffs Argo CD calls a commit Synced that the API server has refused"
+        )
         assert "ignoreDifferences" not in found["spec"], "it would also hide what a person changed"
 
     def test_a_commit_that_cannot_be_applied_is_not_tried_for_ever(self) -> None:
@@ -124,6 +135,6 @@ class TestDestroy:
     def test_the_project_outlives_the_application(self, monkeypatch: pytest.MonkeyPatch) -> None:
         found = dependencies.noted(monkeypatch)
         delivery()
-        assert [urn.rpartition("::")[2] for urn in found["delivery-application"]] == ["delivery-project"], (
+        assert "delivery-project" in {urn.rpartition("::")[2] for urn in found["delivery-application"]}, (
             "without its project Argo CD deletes nothing of an Application's, and the finalizer hangs"
         )

@@ -32,11 +32,6 @@ def application(*conditions: tuple[str, str]) -> dict[str, Any]:
         ("dial tcp: lookup git.acme.io on 10.0.0.10:53: no such host", "gitRepository", "look up the host"),
         ("dial tcp 10.0.0.7:443: connect: connection refused", "gitRepository", "nothing answers there"),
         ("dial tcp 10.0.0.7:443: i/o timeout", "gitRepository", "does not reach it"),
-        (
-            "something\n that nobody has seen",
-            "gitRepository",
-            "Argo CD says: Failed to load target state: something that nobody has seen",
-        ),
     ],
 )
 def test_it_is_told_in_one_line_with_the_key_to_mend(said: str, key: str, meaning: str) -> None:
@@ -46,6 +41,15 @@ def test_it_is_told_in_one_line_with_the_key_to_mend(said: str, key: str, meanin
     )
     assert meaning in problem
     assert "\n" not in problem
+
+
+def test_what_is_in_git_is_no_settings_fault() -> None:
+    said = "Failed to unmarshal\n a manifest"
+    (problem,) = problems(application(("ComparisonError", said)))
+    assert problem == (
+        "Argo CD cannot deliver manifests/prod of https://git.acme.io/speech.git at main. "
+        "It says: Failed to unmarshal a manifest"
+    ), "a key that is right would be looked at"
 
 
 def test_what_is_read_is_no_problem() -> None:

@@ -31,6 +31,15 @@ SIGN_IN = {
     "oidcClientId": "argo-cd",
     "oidcClientSecret": "hunter2",
 }
+ON_AWS = {
+    "awsRegion": "eu-central-1",
+    "owner": "speech",
+    "zones": ["eu-central-1a", "eu-central-1b"],
+    "gpuInstanceTypes": ["g6.2xlarge"],
+    "gpuNodes": "3",
+    "gpuNodesMax": "4",
+    "apiCidrs": ["198.51.100.0/24"],
+}
 SSH = {"gitRepository": "git@git.acme.io:speech.git", "gitSshKey": "hunter2"}
 
 
@@ -58,6 +67,7 @@ def problems(
         SIGN_IN,
         {**SIGN_IN, "deployers": ["speech-team"]},
         {"argoCdDomain": "argocd.acme.io", "webhookSecret": "hunter2"},
+        {"argoCdHa": "true", **ON_AWS, "edgeNodes": "3"},
         {"gitRevision": "release/1.4", "gitPollSeconds": "60"},
     ],
 )
@@ -83,6 +93,8 @@ def test_accepted(changes: Mapping[str, Any]) -> None:
         ("gitSshKey", {"gitSshKey": "hunter2"}, "takes a token"),
         ("gitToken", {**SSH, "gitToken": "hunter2"}, "takes a key"),
         ("gitToken", {"gitToken": "  "}, "is blank"),
+        ("oidcIssuer", {**SIGN_IN, "oidcIssuer": "login.acme.io"}, "not an https URL"),
+        ("argoCdHa", {"argoCdHa": "true", **ON_AWS, "edgeNodes": "2"}, "one would wait for ever"),
         ("oidcClientId", {**SIGN_IN, "oidcClientId": ""}, "is missing"),
         ("oidcClientSecret", {**SIGN_IN, "oidcClientSecret": ""}, "is missing"),
         ("oidcIssuer", {**SIGN_IN, "oidcIssuer": ""}, "is missing"),

@@ -465,6 +465,19 @@ class TestRollback:
 
 
 class TestRollbackRefuses:
+    def test_a_branch_that_lacks_what_production_runs(self, clone: Clone, tmp_path: Path) -> None:
+        clone.git("init", "--quiet", "--bare", str(tmp_path / "origin"))
+        clone.git("remote", "add", "origin", str(tmp_path / "origin"))
+        clone.release(branch="main")
+        clone.git("push", "--quiet", "origin", "main")
+        clone.git("fetch", "--quiet", "origin")
+        clone.git("reset", "--quiet", "--hard", "HEAD^")
+        refused(
+            clone,
+            "main lacks commits of origin/main, and its own would be undone: git pull --ff-only origin main",
+            lambda: clone.rollback(branch="main"),
+        )
+
     def test_to_undo_a_rollback(self, clone: Clone) -> None:
         clone.release(branch="main")
         clone.rollback(branch="main")

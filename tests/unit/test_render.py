@@ -133,9 +133,7 @@ class TestOneFileAnObject:
 
 
 class TestSyncWaves:
-    @pytest.mark.parametrize(
-        ("kind", "wave"), [("Namespace", 0), ("NetworkPolicy", 1), ("Deployment", 2), ("HTTPProxy", 2)]
-    )
+    @pytest.mark.parametrize(("kind", "wave"), [("NetworkPolicy", 0), ("Deployment", 1), ("HTTPProxy", 1)])
     def test_an_object_has_the_wave_of_its_kind(self, kind: str, wave: int) -> None:
         (text,) = rendered(thing(kind)).values()
         assert annotations(text)[SYNC_WAVE] == str(wave)
@@ -178,9 +176,8 @@ class TestSyncWaves:
 
 
 class TestData:
-    @pytest.mark.parametrize("kind", ["Namespace", "PersistentVolumeClaim"])
-    def test_what_holds_it_is_kept(self, kind: str) -> None:
-        (text,) = rendered(thing(kind), keep_data=True).values()
+    def test_what_holds_it_is_kept(self) -> None:
+        (text,) = rendered(thing("PersistentVolumeClaim"), keep_data=True).values()
         assert annotations(text)[OPTIONS] == "Prune=false,Delete=false", (
             "a lost file, or an Application that goes, would take every utterance with it"
         )
