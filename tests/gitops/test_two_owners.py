@@ -9,7 +9,8 @@ def test_neither_undoes_the_others(delivered: Delivered) -> None:
     for turn in range(TURNS):
         commit = delivered.release(f"1.0.{turn % 2}")
         assert delivered.webhook().status_code == 200
-        delivered.settings["gitPollSeconds"] = str(600 + turn)
+        # In Argo CD's own settings, as a part of its URL.
+        delivered.settings["httpsPort"] = 8443 + turn
         delivered.up()
         delivered.until_healthy_at(commit)
     # Not only what Pulumi remembers: what is in the cluster.
