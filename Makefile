@@ -13,10 +13,10 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview destroy rehearse fmt
+.PHONY: help up down status test test-packages check preview destroy rehearse fmt render release rollback diff-stacks test-gitops
 
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  NAME=default      the embedded cluster to work on; several can run side by side"
 	@echo "  PORT=8443         port of 127.0.0.1 at which make up serves"
@@ -60,6 +60,22 @@ preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=pr
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(STACK)
 
+render: $(INSTALLED) ## Write what Argo CD syncs, manifests/STACK: make render STACK=prod (CHECK=1 only compares)
+	@test -n "$(STACK)" || { echo "error: name a stack: make render STACK=prod"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops render $(STACK) $(if $(CHECK),--check)
+
+release: $(INSTALLED) ## Give a stack another image, in one commit: make release STACK=prod IMAGE=registry/name:version
+	@test -n "$(STACK)" -a -n "$(IMAGE)" || { echo "error: make release STACK=prod IMAGE=registry/name:version"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops release --image=$(IMAGE) $(if $(BRANCH),--branch=$(BRANCH)) -- $(STACK)
+
+rollback: $(INSTALLED) ## Undo a stack's last change, in one commit: make rollback STACK=prod BRANCH=main (TO=commit goes further)
+	@test -n "$(STACK)" || { echo "error: name a stack: make rollback STACK=prod BRANCH=main"; exit 1; }
+	@$(PY) -m ops rollback $(if $(TO),--to=$(TO)) $(if $(BRANCH),--branch=$(BRANCH)) -- $(STACK)
+
+diff-stacks: $(INSTALLED) ## Show two stacks' settings side by side: make diff-stacks FROM=dev TO=prod
+	@test -n "$(FROM)" -a -n "$(TO)" || { echo "error: name two stacks: make diff-stacks FROM=dev TO=prod"; exit 1; }
+	@$(PY) -m ops diff-stacks $(FROM) $(TO)
+
 destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
 	@test -n "$(STACK)" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops destroy-stack $(STACK)
@@ -69,6 +85,12 @@ rehearse: $(INSTALLED) ## Run prod's up, update and destroy against a stand-in f
 	@$(PY) -m local down --name rehearsal && $(PY) -m local up --name rehearsal --port 0
 	@$(call with-tools,) $(PY) -m pytest tests/rehearsal -q; result=$$?; \
 		$(PY) -m local down --name rehearsal; exit $$result
+
+test-gitops: $(INSTALLED) ## Run the tests of a delivery from git, with a real Argo CD on a cluster of its own
+	@$(PY) -m local upstream
+	@$(PY) -m local down --name gitops && $(PY) -m local up --name gitops --port 0
+	@$(call with-tools,) $(PY) -m pytest tests/gitops -q; result=$$?; \
+		$(PY) -m local down --name gitops; exit $$result
 
 check: $(INSTALLED) ## Format, lint, types and unit tests
 	@$(VENV)/bin/ruff format --check .

@@ -2,26 +2,30 @@
 
 import pulumi
 
+from components.argo_cd import ArgoCd
 from components.cert_manager import CertManager
 from components.cluster import connect
 from components.contour import Contour
+from components.delivery import Delivery
+from components.delivery_check import checked
 from components.issuer import ClusterIssuer, ClusterIssuerArgs
+from components.tts.deployment import DEPLOYMENT
+from components.tts.rollout import OUTPUTS_CLAIM
 from components.tts.service import TtsService
 from stacks import arguments, config
 
 stack = config.current()
 
 if stack.aws is None:
-    platform, cluster = None, config.cluster(stack)
-    provider = connect("cluster", arguments.cluster(cluster))
-    server: pulumi.Input[str] | None = cluster.server if cluster else None
+    platform, connection = None, arguments.cluster(config.cluster(stack))
+    provider = connect("cluster", connection)
 else:
     # Not above: the AWS SDK is slow to import, and only stacks on AWS need it.
     from components.aws_platform import AwsPlatform
 
     config.account(stack)
     platform = AwsPlatform("aws", arguments.aws_platform(stack, stack.aws, config.own_addons()))
-    provider, server = platform.provider, platform.server
+    provider, connection = platform.provider, platform.connection
 
 system = pulumi.ResourceOptions(providers=[provider], depends_on=[*platform.system] if platform else [])
 contour = Contour("contour", arguments.contour(stack), system)
@@ -34,27 +38,35 @@ issuer = ClusterIssuer(
     ClusterIssuerArgs(issuer=arguments.issuer(stack), cert_manager_namespace=cert_manager.namespace),
     pulumi.ResourceOptions(providers=[provider], depends_on=[cert_manager]),
 )
-service = TtsService(
-    "tts",
-    arguments.tts_service(stack, issuer.issuer_name, platform),
-    pulumi.ResourceOptions(
-        providers=[provider], depends_on=[contour, issuer, *([platform] if platform else [])]
-    ),
+after = pulumi.ResourceOptions(
+    providers=[provider], depends_on=[contour, issuer, *([platform] if platform else [])]
 )
+if stack.gitops is None:
+    volumes = platform.volumes if platform else arguments.provisioning(stack)
+    TtsService("tts", arguments.tts_service(stack, issuer.issuer_name, volumes), after)
+else:
+    argo_cd = ArgoCd("argo-cd", arguments.argo_cd(stack, stack.gitops, issuer.issuer_name), after)
+    delivery = Delivery(
+        "delivery",
+        arguments.delivery(stack, stack.gitops, argo_cd.namespace),
+        pulumi.ResourceOptions(providers=[provider], depends_on=[argo_cd]),
+    )
+    pulumi.export("argo_cd_url", argo_cd.url)
+    pulumi.export("application", checked(delivery.application, argo_cd.namespace, connection))
 
 pulumi.export("url", f"https://{stack.authority}/")
 pulumi.export("speech_url", f"https://{stack.authority}{stack.engine.speech_path}")
 pulumi.export(
     "websocket_url", next((f"wss://{stack.authority}{path}" for path in stack.engine.stream_paths), None)
 )
-pulumi.export("cluster_server", server)
-pulumi.export("namespace", service.namespace)
-pulumi.export("deployment", service.deployment)
-pulumi.export("outputs_claim", service.outputs_claim)
+pulumi.export("cluster_server", connection.server if connection else None)
+pulumi.export("namespace", stack.settings.namespace)
+pulumi.export("deployment", DEPLOYMENT)
+pulumi.export("outputs_claim", OUTPUTS_CLAIM)
 pulumi.export("ca_secret", issuer.ca_secret)
 pulumi.export("engine", stack.engine.name)
 pulumi.export("image", stack.settings.image)
 pulumi.export("gpu_memory_gib", stack.engine.gpu_memory_gib)
 if platform is not None:
-    pulumi.export("kubeconfig", platform.kubeconfig)
+    pulumi.export("kubeconfig", platform.connection.kubeconfig)
     pulumi.export("load_balancer", platform.load_balancer)

@@ -26,7 +26,7 @@ from components.hosted_zone import find_zone
 from components.network import Network, NetworkArgs
 from components.outputs_bucket import OutputsBucket, OutputsBucketArgs
 from components.shared_file_system import SharedFileSystem, SharedFileSystemArgs
-from components.storage_backend import StorageBackend
+from components.storage_backend import Provisioning, StorageBackend
 from components.subnets import ExistingNetwork
 
 _GPU_ROOT_GIB = 150
@@ -93,11 +93,8 @@ class AwsPlatform(pulumi.ComponentResource):
     provider: kubernetes.Provider
     """For everything that goes onto the cluster."""
 
-    server: pulumi.Output[str]
-    """The API server's URL."""
-
-    kubeconfig: pulumi.Output[str]
-    """Secret; for kubectl, with the AWS CLI beside it."""
+    connection: ClusterArgs
+    """Its kubeconfig is secret, and wants the AWS CLI beside it."""
 
     system: Sequence[pulumi.Resource]
     """What must be there before any pod runs, and must go after the last."""
@@ -105,11 +102,8 @@ class AwsPlatform(pulumi.ComponentResource):
     load_balancer: pulumi.Output[str]
     """DNS name that the service's domain is to point to."""
 
-    storage_class: pulumi.Output[str] | None
-    """Of the service's volumes; None where the outputs' volume is there already."""
-
-    volume_name: pulumi.Output[str] | None
-    """The volume of the outputs where it is there already."""
+    volumes: Provisioning
+    """Where the service's volumes come from."""
 
     def __init__(self, name: str, args: AwsPlatformArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:aws:AwsPlatform", name, None, opts)
@@ -122,13 +116,14 @@ class AwsPlatform(pulumi.ComponentResource):
         self._zone = find_zone(args.dns_zone, self._aws) if args.dns_zone is not None else None
         network = self._network()
         cluster = self._cluster(network)
-        self.provider = self._connection(cluster)
+        self.connection = ClusterArgs(
+            kubeconfig=cluster.kubeconfig, context=cluster.cluster_name, server=cluster.endpoint
+        )
+        self.provider = connect("cluster", self.connection)
         self._gpu_nodes(network, cluster)
         self.load_balancer = self._load_balancer(network, cluster)
-        self.storage_class, self.volume_name = self._storage(network, cluster)
+        self.volumes = self._storage(network, cluster)
 
-        self.server = cluster.endpoint
-        self.kubeconfig = cluster.kubeconfig
         self.system = cluster.system
         self.register_outputs({"load_balancer": self.load_balancer})
 
@@ -160,12 +155,6 @@ class AwsPlatform(pulumi.ComponentResource):
                 tags=args.tags,
             ),
             self._in_account(),
-        )
-
-    def _connection(self, cluster: EksCluster) -> kubernetes.Provider:
-        return connect(
-            "cluster",
-            ClusterArgs(kubeconfig=cluster.kubeconfig, context=cluster.cluster_name, server=cluster.endpoint),
         )
 
     def _gpu_nodes(self, network: Network | ExistingNetwork, cluster: EksCluster) -> None:
@@ -212,15 +201,13 @@ class AwsPlatform(pulumi.ComponentResource):
             self._in_account(),
         ).dns_name
 
-    def _storage(
-        self, network: Network | ExistingNetwork, cluster: EksCluster
-    ) -> tuple[pulumi.Output[str] | None, pulumi.Output[str] | None]:
-        """The claims' class, and the volume of the outputs where it is there already."""
+    def _storage(self, network: Network | ExistingNetwork, cluster: EksCluster) -> Provisioning:
         args, name = self._args, f"{self._name}-storage"
         match args.storage:
             case StorageBackend.EBS:
                 block = BlockStorageArgs(keep=args.keep_data, snapshots=args.snapshots)
-                return BlockStorage(name, block, self._on_cluster(cluster.system)).storage_class, None
+                disks = BlockStorage(name, block, self._on_cluster(cluster.system))
+                return Provisioning(storage_class=disks.storage_class)
             case StorageBackend.EFS:
                 shared = SharedFileSystem(
                     name,
@@ -234,7 +221,7 @@ class AwsPlatform(pulumi.ComponentResource):
                     ),
                     self._on_both(),
                 )
-                return shared.storage_class, None
+                return Provisioning(storage_class=shared.storage_class)
             case StorageBackend.S3:
                 bucket = OutputsBucket(
                     name,
@@ -250,7 +237,7 @@ class AwsPlatform(pulumi.ComponentResource):
                     ),
                     self._on_both(),
                 )
-                return None, bucket.volume_name
+                return Provisioning(volume_name=bucket.volume_name)
 
     def _in_account(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, providers=[self._aws], depends_on=[*after])

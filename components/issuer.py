@@ -39,6 +39,18 @@ class InClusterCa:
 
 IssuerKind: TypeAlias = AcmeIssuer | InClusterCa
 
+_ACME = "acme"
+_IN_CLUSTER_CA = "in-cluster-ca"
+
+
+def issuer_name(kind: IssuerKind) -> str:
+    """What a Certificate's `issuerRef` names; known before anything is made, so that a manifest can be rendered."""
+    match kind:
+        case AcmeIssuer():
+            return _ACME
+        case InClusterCa():
+            return _IN_CLUSTER_CA
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterIssuerArgs:
@@ -77,7 +89,7 @@ class ClusterIssuer(pulumi.ComponentResource):
         }
         if acme.ca:
             spec["caBundle"] = base64.b64encode(acme.ca.encode()).decode()
-        return self._issuer(f"{name}-acme", "acme", {"acme": spec})
+        return self._issuer(f"{name}-acme", _ACME, {"acme": spec})
 
     def _in_cluster_ca(
         self, name: str, namespace: pulumi.Input[str]
@@ -99,7 +111,7 @@ class ClusterIssuer(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
-        issuer = self._issuer(f"{name}-ca", "in-cluster-ca", {"ca": {"secretName": secret_name}}, [authority])
+        issuer = self._issuer(f"{name}-ca", _IN_CLUSTER_CA, {"ca": {"secretName": secret_name}}, [authority])
         return issuer, pulumi.Output.concat(namespace, "/", secret_name)
 
     def _issuer(

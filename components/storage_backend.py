@@ -3,10 +3,14 @@
 Imports no provider's SDK, since the settings' checks use it too.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from components.tts.rollout import OUTPUTS_CLAIM
+
+if TYPE_CHECKING:
+    from pulumi import Input
 
 
 class StorageBackend(StrEnum):
@@ -25,6 +29,16 @@ class StorageBackend(StrEnum):
 
 EBS_STORAGE_CLASS: Final = "tts-ebs-gp3"
 EFS_STORAGE_CLASS: Final = "tts-efs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioning:
+    """What the service's claims ask for: a class that makes volumes, or a volume that is there."""
+
+    storage_class: "Input[str] | None" = None
+    """None where the volume is named, and for the cluster's default class."""
+
+    volume_name: "Input[str] | None" = None
 
 
 def outputs_volume_name(namespace: str) -> str:

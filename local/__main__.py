@@ -70,10 +70,13 @@ def port(name: Name = "default") -> None:
 
 @app.command()
 def tools(
-    group: Annotated[str | None, typer.Option(help="Only these: pulumi or cluster.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only these: pulumi, cluster or gitops.")] = None,
 ) -> None:
-    """Builds what is missing and prints the directory that holds every binary, for PATH."""
-    print(toolchain.ensure(console, group))
+    """Builds what is missing and prints the directory that holds every binary, for PATH.
+
+    Without a group: what every cluster needs, which leaves gitops out.
+    """
+    print(toolchain.ensure(console, *filter(None, [group])))
 
 
 @app.command()
@@ -86,7 +89,7 @@ def upstream() -> None:
 def images(file: Path, name: Name = "default") -> None:
     """Assembles the images of a definition file and loads them into the cluster's nodes."""
     cluster = _existing(name)
-    binaries = toolchain.ensure(console)
+    binaries = toolchain.ensure(console, *assembly.groups(file))
     archive = assembly.archive(console, binaries, file)
     for node in NODES:
         lifecycle.load_images(cluster, node, archive, binaries)

@@ -28,6 +28,9 @@ from local import paths
 from local.errors import LocalError
 from local.files import appearing_whole, exclusive
 
+BASE = ("pulumi", "cluster")
+"""The groups that every embedded cluster needs. Nobody waits for another one who has not asked for it."""
+
 GO_MINIMUM = Version("1.26.6")
 """The newest `go` line of the modules in local/build."""
 
@@ -67,6 +70,11 @@ class Module:
     scripts: tuple[str, ...] = ()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What stands in `output` once it is built."""
+        return (*(tool.name for tool in self.tools), *(Path(script).name for script in self.scripts))
+
+    @property
     def directory(self) -> Path:
         """Where the module's go.mod is."""
         return paths.BUILD / self.name
@@ -98,8 +106,10 @@ class Upstream:
     @property
     def target(self) -> Path:
         """Where the Pulumi program looks for it."""
-        repository, tag = self.module.removeprefix("github.com/").split("@")
-        return paths.CACHE / "upstream" / repository / tag / self.path
+        module, tag = self.module.removeprefix("github.com/").split("@")
+        # A module's name may end with its major version, a repository's does not.
+        owner, name, *_ = module.split("/")
+        return paths.CACHE / "upstream" / owner / name / tag / self.path
 
 
 @dataclass
@@ -134,11 +144,22 @@ def _pinned_version(module: str, requires: str) -> str:
     return match.group(1)
 
 
-def plan(group: str | None = None) -> Plan:
-    """What is there and what must be built, without changing anything."""
+def groups_with(tools: Iterable[str]) -> tuple[str, ...]:
+    """The groups whose tools include all of these, and what every cluster needs. LocalError where one is unknown."""
+    homes = {name: module.group for module in pins()[0] for name in module.names}
+    unknown = sorted(set(tools) - homes.keys())
+    if unknown:
+        raise LocalError(
+            f"local/build/tools.toml names no tool {', '.join(unknown)}: add it, or mend the name."
+        )
+    return tuple(dict.fromkeys([*BASE, *sorted(homes[tool] for tool in tools)]))
+
+
+def plan(*groups: str) -> Plan:
+    """What is there and what must be built, without changing anything; with no group, what every cluster needs."""
     result = Plan()
     for module in pins()[0]:
-        if group is not None and module.group != group:
+        if module.group not in (groups or BASE):
             continue
         tools = _on_path(module, result.found)
         if tools is not None:
@@ -193,13 +214,19 @@ def _version_will_do(module: Module, version: Version | None) -> bool:
     return version.release[:2] == pinned.release[:2]
 
 
-def ensure(console: Console, group: str | None = None) -> Path:
-    """Builds what is missing and returns one directory that holds every tool, to be put on PATH.
+def ensure(console: Console, *groups: str) -> Path:
+    """Builds what is missing and returns one directory that holds every tool of these groups, to be put on PATH.
 
-    Raises LocalError where Go, disk or a module is missing.
+    With no group, what every cluster needs. Raises LocalError where Go, disk, a module or the group is missing.
     """
-    todo = plan(group)
-    upstreams = [] if group == "pulumi" else _missing_upstreams()
+    known = {module.group for module in pins()[0]}
+    for group in groups:
+        if group not in known:
+            raise LocalError(
+                f'There is no group "{group}" of tools: write one of {", ".join(sorted(known))}.'
+            )
+    todo = plan(*groups)
+    upstreams = [] if groups == ("pulumi",) else _missing_upstreams()
     if todo.missing or upstreams:
         _build(console, todo, upstreams)
     binaries = dict(todo.found)
@@ -209,7 +236,7 @@ def ensure(console: Console, group: str | None = None) -> Path:
 
 
 def upstream_directory(console: Console) -> None:
-    """Lays the sources of contour and cert-manager where the Pulumi program looks for them first."""
+    """Lays the manifests and charts of the pinned tags where the Pulumi program looks for them first."""
     upstreams = _missing_upstreams()
     if upstreams:
         _build(console, Plan(), upstreams)
@@ -375,8 +402,10 @@ def _run_go(
         ) as process:
             tail: list[str] = []
             for line in process.stderr or ():
-                tail = [*tail[-20:], line]
-                if progress is not None and task is not None and not line.startswith("go: "):
+                if progress is None or task is None or " " in line:
+                    # Words, not a package's name: other packages go on for long after one has failed.
+                    tail = [*tail[-20:], line]
+                else:
                     progress.advance(task)
         if process.returncode != 0:
             detail = "".join(tail).strip()

@@ -16,15 +16,22 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ops import adoption, forward, settings_table, speech, teardown
+from ops import adoption, forward, settings_table, speech, stack_file, stacks_diff, teardown
 from ops.errors import OpsError
+from ops.manifests import Change, Manifests
+from ops.release import Recorded, release, render_as_committed
+from ops.rollback import rollback
 from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded, of_context
+from stacks.problems import SettingsError
 
 Name = Annotated[str, typer.Option(help="Name of the embedded cluster.")]
 Kubeconfig = Annotated[Path, typer.Option(help="Kubeconfig of the cluster.")]
 Context = Annotated[str | None, typer.Option(help="Context of a cluster that is not the embedded one.")]
+Delivered = Annotated[str, typer.Argument(help="A stack that Argo CD delivers: prod")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console(stderr=True, soft_wrap=True)
@@ -102,7 +109,7 @@ def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) ->
 
     Without a login it shows the whole stack, from a scratch state that is thrown away.
     """
-    _check_stack(stack)
+    stack_file.path(CHECKOUT, stack)
     if os.environ.get("PULUMI_BACKEND_URL") or _logged_in():
         pulumi = shutil.which("pulumi") or "pulumi"
         command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT)]
@@ -111,12 +118,6 @@ def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) ->
         workspace = Workspace(stack=stack, directory=Path(directory))
         workspace.prepare({})
         workspace.run("preview")
-
-
-def _check_stack(stack: str) -> None:
-    if not (CHECKOUT / f"Pulumi.{stack}.yaml").exists():
-        stacks = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
-        raise OpsError(f"There is no stack {stack}: write one of {', '.join(stacks)}.")
 
 
 def _logged_in() -> bool:
@@ -132,7 +133,7 @@ def destroy_stack(
     as_json: Annotated[bool, typer.Option("--json", help="Print what is left as JSON.")] = False,
 ) -> None:
     """Destroys a stack in the backend that you are logged in to, but for production's data, and says what is left."""
-    _check_stack(stack)
+    stack_file.path(CHECKOUT, stack)
     pulumi = OwnBackend(stack)
     teardown.refuse_protected(pulumi)
     if not yes and typer.prompt(f"This ends the service of stack {stack}. Type its name to go on") != stack:
@@ -154,6 +155,111 @@ def _say_what_is_left(stack: str, kept: list[teardown.Kept]) -> None:
     output.print(table)
 
 
+@app.command(name="render")
+def render_command(
+    stack: Delivered,
+    check: Annotated[bool, typer.Option(help="Write nothing, and fail where a file would change.")] = False,
+) -> None:
+    """Writes manifests/STACK, what Argo CD syncs, as the code and the stack's settings make it."""
+    # Not above: Pulumi's SDK is slow to import, and only this command needs it.
+    from ops.render import render
+
+    rendered = render(CHECKOUT, stack)
+    if not check:
+        _say_what_changed(rendered, rendered.write())
+        return
+    difference = list(rendered.diff())
+    if difference:
+        print("\n".join(difference))
+        raise OpsError(
+            f"{rendered.place} is not what the code renders: make render STACK={stack}, and commit it."
+        )
+    output.print(f"{rendered.place} is what the code renders.")
+
+
+def _say_what_changed(rendered: Manifests, changes: dict[str, Change]) -> None:
+    table = Table("file", "change", title=rendered.place)
+    for name, change in changes.items():
+        if change is not Change.SAME:
+            table.add_row(escape(name), change.value)
+    same = sum(change is Change.SAME for change in changes.values())
+    if table.row_count:
+        output.print(table)
+    output.print(f"{same} of {len(changes)} files in {rendered.place} stay as they were.")
+
+
+@app.command(name="release")
+def release_command(
+    stack: Delivered,
+    image: Annotated[str, typer.Option(help="REPOSITORY:TAG or REPOSITORY@DIGEST.")],
+    branch: Annotated[str | None, typer.Option(help="Default release/STACK-TAG, a new one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Gives a stack another image, in one commit on a branch; your own branch and files stay as they are."""
+    _say_what_is_recorded(release(CHECKOUT, stack, image, branch, render_as_committed), as_json)
+
+
+@app.command(name="rollback")
+def rollback_command(
+    stack: Delivered,
+    to: Annotated[
+        str | None, typer.Option(help="Commit to go back to. Default: before the last change.")
+    ] = None,
+    branch: Annotated[str | None, typer.Option(help="Default rollback/STACK-COMMIT, a new one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undoes a stack's last change, in one commit on a branch; with --branch main, on the one that Argo CD follows."""
+    done = rollback(CHECKOUT, stack, to, branch)
+    _say_what_is_recorded(done, as_json)
+    if done.code_stays:
+        console.print(
+            f"The code changed too since {done.to[:12]}, and stays: revert that as well if make render STACK={stack} "
+            "changes anything.",
+            highlight=False,
+        )
+
+
+def _say_what_is_recorded(done: Recorded, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(done), indent=2))
+        return
+    print(f"Branch {done.branch}, commit {done.commit}")
+    print(f"From   {done.before}\nTo     {done.after}")
+    print(f"It is not pushed yet: git push origin {shlex.quote(done.branch)}")
+
+
+@app.command(name="diff-stacks")
+def diff_stacks(
+    first: Annotated[str, typer.Argument(help="A stack: dev")],
+    second: Annotated[str, typer.Argument(help="Another: prod")],
+    everything: Annotated[bool, typer.Option("--all", help="Show what is equal too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows two stacks' settings side by side, defaults included: what a promotion would change."""
+    settings = stacks_diff.compare(CHECKOUT, first, second)
+    shown = [item for item in settings if everything or item.differs]
+    if as_json:
+        rows = {item.key: {"differs": item.differs, first: item.first, second: item.second} for item in shown}
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("", "key")
+    for stack in (first, second):
+        # Never cut off: the difference may be at the end.
+        table.add_column(stack, overflow="fold")
+    for item in shown:
+        cells = (escape(_cell(item.first)), escape(_cell(item.second)))
+        table.add_row("≠" if item.differs else "", item.key, *cells, style="bold" if item.differs else "dim")
+    output.print(table)
+    differing = sum(item.differs for item in settings)
+    output.print(f"{differing} of {len(settings)} settings differ.")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 @app.command()
 def forget(name: Name = "default") -> None:
     """Forgets the local stack of a cluster that is gone."""
@@ -171,8 +277,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
-    except OpsError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+    except (OpsError, SettingsError) as error:
+        # Escaped: a list that somebody is told to write is in brackets, as rich's own markup is.
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -20,6 +20,7 @@ from ops.errors import OpsError
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+_APPLICATION = "kubernetes:argoproj.io/v1alpha1:Application"
 _CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 
 Resource = dict[str, Any]
@@ -64,7 +65,10 @@ def teardown(pulumi: Pulumi) -> list[Kept]:
     # The state knows a claim as it was made; which volume it has got since is for the cluster to say.
     if any(item["type"] == _CLAIM for item in _resources(pulumi)):
         pulumi.run("refresh", "--yes", "--skip-preview", "--target", f"**{_CLAIM}::**")
-    volumes = _as_the_cloud_knows_them(pulumi, list(retained(_resources(pulumi))))
+    resources = _resources(pulumi)
+    if any(item["type"] == _APPLICATION for item in resources):
+        resources += _delivered_claims(pulumi)
+    volumes = _as_the_cloud_knows_them(pulumi, list(retained(resources)))
     try:
         pulumi.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
     except OpsError as error:
@@ -74,16 +78,42 @@ def teardown(pulumi: Pulumi) -> list[Kept]:
     return [*protected(_resources(pulumi)), *volumes]
 
 
+def _delivered_claims(pulumi: Pulumi) -> list[Resource]:
+    """The claims that Argo CD has made, as a state would have them."""
+    outputs = _outputs(pulumi)
+    if "kubeconfig" not in outputs:
+        return []
+    core = _core(outputs)
+    try:
+        claims = core.list_namespaced_persistent_volume_claim(outputs["namespace"], _request_timeout=10).items
+    except (ApiException, HTTPError) as error:
+        raise OpsError(f"The cluster does not say which volumes there are: {error}") from None
+    return [{"type": _CLAIM, "outputs": core.api_client.sanitize_for_serialization(item)} for item in claims]
+
+
 def _as_the_cloud_knows_them(pulumi: Pulumi, volumes: list[Kept]) -> list[Kept]:
     """The volumes by their drivers' handles (vol-...): the cluster that knows their names will be gone."""
-    outputs = json.loads(pulumi.run("stack", "output", "--json", "--show-secrets", capture=True).stdout)
+    outputs = _outputs(pulumi)
     if not volumes or "kubeconfig" not in outputs:
         return volumes
+    core = _core(outputs)
     try:
-        core = client.CoreV1Api(config.new_client_from_config_dict(json.loads(outputs["kubeconfig"])))
         return [_with_handle(core, volume) for volume in volumes]
-    except (ApiException, ConfigException, HTTPError) as error:
+    except (ApiException, HTTPError) as error:
         raise OpsError(f"The cluster does not say which disks its volumes are: {error}") from None
+
+
+def _outputs(pulumi: Pulumi) -> dict[str, Any]:
+    shown = pulumi.run("stack", "output", "--json", "--show-secrets", capture=True).stdout
+    outputs: dict[str, Any] = json.loads(shown)
+    return outputs
+
+
+def _core(outputs: dict[str, Any]) -> client.CoreV1Api:
+    try:
+        return client.CoreV1Api(config.new_client_from_config_dict(json.loads(outputs["kubeconfig"])))
+    except ConfigException as error:
+        raise OpsError(f"The stack's kubeconfig does not work: {error}") from None
 
 
 def _with_handle(core: client.CoreV1Api, volume: Kept) -> Kept:

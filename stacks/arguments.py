@@ -3,21 +3,36 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pulumi import Output
+from pydantic import SecretStr
+
+from components.argo_access import OidcSignIn
+from components.argo_cd import ArgoCdArgs
+from components.argo_secrets import GitCredential
 from components.cert_manager import CertManagerArgs
 from components.cluster import ClusterArgs
 from components.contour import ContourArgs
+from components.delivery import DeliveryArgs
 from components.device_plugin import DevicePluginArgs
 from components.eks_addon import Addon
 from components.issuer import AcmeIssuer, InClusterCa, IssuerKind
-from components.storage_backend import StorageBackend
+from components.storage_backend import (
+    EBS_STORAGE_CLASS,
+    EFS_STORAGE_CLASS,
+    Provisioning,
+    StorageBackend,
+    outputs_volume_name,
+)
 from components.subnets import ExistingNetwork
-from components.tts.namespace import SERVICE_ACCOUNT
+from components.tts.namespace import SERVICE_ACCOUNT, SpeechNamespaceArgs
 from components.tts.service import TtsServiceArgs
 from components.tts.storage import Volume
+from components.tts.sync_waves import KINDS
 from components.upstream.source import UpstreamStore
 from stacks import versions
 from stacks.aws_settings import AwsSettings
 from stacks.choices import Snapshots
+from stacks.gitops_settings import GitOpsSettings
 from stacks.kubeconfig import Cluster
 from stacks.problems import NAMESPACE
 from stacks.settings import Stack
@@ -25,7 +40,7 @@ from stacks.settings import Stack
 if TYPE_CHECKING:
     from pulumi import Input
 
-    from components.aws_platform import AwsPlatform, AwsPlatformArgs
+    from components.aws_platform import AwsPlatformArgs
     from components.network import NetworkArgs
 
 
@@ -66,10 +81,21 @@ def issuer(stack: Stack) -> IssuerKind:
     return AcmeIssuer(server=directory, email=email, ca=stack.settings.acme_ca)
 
 
-def tts_service(
-    stack: Stack, issuer_name: "Input[str]", platform: "AwsPlatform | None" = None
-) -> TtsServiceArgs:
-    """The speech service; `platform` has its volumes, where the stack makes its own."""
+def provisioning(stack: Stack) -> Provisioning:
+    """Where the volumes come from, by the names alone: a manifest is rendered without an account."""
+    if stack.aws is None:
+        return Provisioning(storage_class=stack.settings.storage_class)
+    match stack.aws.storage:
+        case StorageBackend.EBS:
+            return Provisioning(storage_class=EBS_STORAGE_CLASS)
+        case StorageBackend.EFS:
+            return Provisioning(storage_class=EFS_STORAGE_CLASS)
+        case StorageBackend.S3:
+            return Provisioning(volume_name=outputs_volume_name(stack.settings.namespace))
+
+
+def tts_service(stack: Stack, issuer_name: "Input[str]", volumes: Provisioning) -> TtsServiceArgs:
+    """The speech service, with volumes of the platform's or of a name."""
     settings = stack.settings
     return TtsServiceArgs(
         namespace=settings.namespace,
@@ -80,8 +106,8 @@ def tts_service(
         replicas=settings.replicas,
         gpus=settings.gpus_per_pod,
         rollout=settings.rollout,
-        outputs=_volume(stack, settings.outputs_size, platform),
-        weights=_volume(stack, settings.weights_size, platform) if settings.weights_size else None,
+        outputs=_volume(stack, settings.outputs_size, volumes),
+        weights=_volume(stack, settings.weights_size, volumes) if settings.weights_size else None,
         protect=settings.deletion_protection,
         domain=settings.domain,
         issuer_name=issuer_name,
@@ -91,17 +117,75 @@ def tts_service(
     )
 
 
+def argo_cd(stack: Stack, gitops: GitOpsSettings, issuer_name: "Input[str]") -> ArgoCdArgs:
+    """What delivers the service from git."""
+    return ArgoCdArgs(
+        upstream=versions.ARGO_CD_HA if gitops.argo_cd_ha else versions.ARGO_CD,
+        store=_store(stack),
+        image_registry=stack.settings.image_registry,
+        domain=gitops.argo_cd_domain,
+        https_port=stack.settings.https_port,
+        issuer_name=issuer_name,
+        acme=stack.acme_directory is not None,
+        exposure=stack.settings.exposure,
+        edge_cidrs=stack.settings.edge_cidrs,
+        # In production an account that nobody has is nobody's to lose, once people sign in as themselves.
+        admin=not (stack.profile.protect and gitops.oidc_issuer),
+        oidc=_sign_in(gitops),
+        deployers=gitops.deployers,
+        repository=_git_credential(gitops),
+        webhook_secret=_secret(gitops.webhook_secret),
+        poll_seconds=gitops.git_poll_seconds,
+        notifications=gitops.argo_cd_notifications,
+    )
+
+
+def delivery(stack: Stack, gitops: GitOpsSettings, argo_cd_namespace: "Input[str]") -> DeliveryArgs:
+    """Which directory of git the service is."""
+    return DeliveryArgs(
+        argo_cd_namespace=argo_cd_namespace,
+        repository_url=gitops.git_repository,
+        revision=gitops.git_revision,
+        path=f"manifests/{stack.name}",
+        home=SpeechNamespaceArgs(
+            name=stack.settings.namespace,
+            engine=stack.engine,
+            protect=stack.settings.deletion_protection,
+        ),
+        kinds=KINDS,
+    )
+
+
+def _sign_in(gitops: GitOpsSettings) -> OidcSignIn | None:
+    secret = _secret(gitops.oidc_client_secret)
+    if gitops.oidc_issuer is None or gitops.oidc_client_id is None or secret is None:
+        return None
+    return OidcSignIn(issuer=gitops.oidc_issuer, client_id=gitops.oidc_client_id, client_secret=secret)
+
+
+def _git_credential(gitops: GitOpsSettings) -> GitCredential | None:
+    token, key = _secret(gitops.git_token), _secret(gitops.git_ssh_key)
+    if token is None and key is None:
+        return None
+    return GitCredential(url=gitops.git_repository, token=token, ssh_key=key)
+
+
+def _secret(value: SecretStr | None) -> "Output[str] | None":
+    """As Pulumi keeps it: encrypted in the state, and never printed."""
+    return None if value is None else Output.secret(value.get_secret_value())
+
+
 def _store(stack: Stack) -> UpstreamStore:
     directory = stack.settings.upstream_dir
     return UpstreamStore(directory=Path(directory).expanduser() if directory else None)
 
 
-def _volume(stack: Stack, size: str, platform: "AwsPlatform | None") -> Volume:
+def _volume(stack: Stack, size: str, volumes: Provisioning) -> Volume:
     return Volume(
         size=size,
         access_mode=stack.settings.access_mode,
-        storage_class=platform.storage_class if platform else stack.settings.storage_class,
-        volume_name=platform.volume_name if platform else None,
+        storage_class=volumes.storage_class,
+        volume_name=volumes.volume_name,
     )
 
 

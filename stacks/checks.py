@@ -14,7 +14,7 @@ from components.tts.rollout import WEIGHTS_CLAIM, Rollout
 from stacks.choices import AccessMode, Issuer
 from stacks.engines import CUSTOM, ENGINES, VLLM_OMNI
 from stacks.problems import Problem
-from stacks.profiles.profile import Profile
+from stacks.profile import Profile
 from stacks.quantity import amount
 from stacks.settings import ExistingClaim
 from stacks.versions import CERT_MANAGERS

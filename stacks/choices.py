@@ -40,3 +40,13 @@ ACME_DIRECTORIES = {
     Issuer.LETSENCRYPT_STAGING: "https://acme-staging-v02.api.letsencrypt.org/directory",
 }
 """https://letsencrypt.org/docs/acme-protocol-updates and https://letsencrypt.org/docs/staging-environment"""
+
+
+class Delivery(StrEnum):
+    """Who puts the speech service onto the cluster, and keeps it there."""
+
+    DIRECT = "direct"
+    """Pulumi, with everything else."""
+
+    GITOPS = "gitops"
+    """Argo CD, from `manifests/<stack>/` in git; `ops render` writes it."""

@@ -15,18 +15,24 @@ from stacks.load import load
 from stacks.placeholders import placeholders
 from stacks.problems import NAMESPACE, SettingsError
 from stacks.settings import ExistingClaim, Stack
-from stacks.state_checks import moved, resettled
+from stacks.state_checks import moved, redelivered, resettled
 
 _ADDON = "aws:eks/addon:Addon"
+_APPLICATION = "kubernetes:argoproj.io/v1alpha1:Application"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 
 
 def current() -> Stack:
     """The stack that Pulumi runs. Raises `pulumi.RunError`, which Pulumi prints without a traceback."""
+    claims = _existing_claims()
     try:
-        return load(pulumi.get_stack(), _values(), _existing_claims(), _secret())
+        stack = load(pulumi.get_stack(), _values(), claims, _secret())
+        problems = list(redelivered(stack.settings.delivery, claims, _outputs_in_state(_APPLICATION)))
+        if problems:
+            raise SettingsError(stack.name, problems)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
+    return stack
 
 
 def cluster(stack: Stack) -> Cluster | None:
@@ -53,8 +59,8 @@ def _keys() -> list[str]:
 
 
 def _values() -> dict[str, Any]:
-    config = pulumi.Config(NAMESPACE)
-    return {key: _decoded(config.get(key)) for key in _keys()}
+    # Not `Config.get`, which warns of secrets that it hands out in clear: those are wrapped where they are used.
+    return {key: _decoded(pulumi.runtime.get_config(f"{NAMESPACE}:{key}")) for key in _keys()}
 
 
 def _secret() -> set[str]:

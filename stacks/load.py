@@ -10,10 +10,12 @@ from components.edge import ClientAddress
 from stacks.aws_checks import AWS_CHECKS
 from stacks.aws_settings import AwsSettings
 from stacks.checks import CHECKS, Context
-from stacks.choices import Snapshots
+from stacks.choices import Delivery, Snapshots
+from stacks.gitops_checks import GITOPS_CHECKS
+from stacks.gitops_settings import SECRETS, GitOpsSettings
 from stacks.problems import Problem, Refusal, SettingsError
+from stacks.profile import Profile
 from stacks.profiles import PROFILES
-from stacks.profiles.profile import Profile
 from stacks.settings import ExistingClaim, Stack, StackSettings
 from stacks.state_checks import STATE_CHECKS
 from stacks.versions import EKS
@@ -26,6 +28,10 @@ _AWS_ONLY = (
     f"means something on AWS only, and {_AWS_KEY} is not set.",
     f"Write {_AWS_KEY}, or take it out.",
 )
+_GITOPS_ONLY = (
+    "means something with delivery gitops only.",
+    "Write delivery: gitops, or take it out.",
+)
 _NO_AWS = (
     "is for a stack that is never on AWS: its cluster is the embedded one.",
     "Take it out, or use dev or prod.",
@@ -37,8 +43,12 @@ _MADE_ELSEWHERE = {
 """What is not made, and so not set, where the key on the left names it."""
 
 _SECRET = (
-    "is encrypted here, and would be readable in the cluster and in the state: no key of this project takes a secret.",
+    "is encrypted here, and would be readable in the cluster and in the state: it is not a key for a secret.",
     "Set it again with --plaintext if anyone may read it; if not, take it out.",
+)
+_READABLE = (
+    "is a secret, and everybody can read it here.",
+    "Make a new one, and set it with pulumi config set --secret {key}.",
 )
 
 
@@ -64,13 +74,18 @@ def load(
     fields = dict(StackSettings.model_fields)
     if on_aws:
         fields |= AwsSettings.model_fields
+    from_git = complete.get("delivery") == Delivery.GITOPS
+    if from_git:
+        fields |= GitOpsSettings.model_fields
     problems = [*_unknown_keys(values), *_aws_keys(values, profile)]
+    problems += () if from_git else _gitops_keys(values)
     valid: dict[str, Any] = {}
     for field, info in fields.items():
         key = str(info.alias)
-        if key in secret:
+        if (key in secret) != (key in SECRETS) and key in values:
             # Nothing else is said about it: a refusal shows the value that it refuses.
-            problems.append(Problem(key=key, value=None, why=_SECRET[0], instead=_SECRET[1]))
+            why, instead = _SECRET if key in secret else _READABLE
+            problems.append(Problem(key=key, value=None, why=why, instead=instead.format(key=key)))
             continue
         if key not in complete:
             if info.is_required():
@@ -82,10 +97,16 @@ def load(
             # Field by field, so that one bad value does not hide what the checks across keys have to say.
             valid[field] = TypeAdapter[Any](info.rebuild_annotation()).validate_python(complete[key])
         except ValidationError as error:
-            problems.extend(_refused(key, complete[key], error))
+            shown = None if key in SECRETS else complete[key]
+            problems.extend(_refused(key, shown, error))
 
     context = Context(profile=profile, values=valid, existing=existing)
-    for check in (*CHECKS, *STATE_CHECKS, *(AWS_CHECKS if on_aws else ())):
+    for check in (
+        *CHECKS,
+        *STATE_CHECKS,
+        *(AWS_CHECKS if on_aws else ()),
+        *(GITOPS_CHECKS if from_git else ()),
+    ):
         problems.extend(check(context))
     if problems:
         raise SettingsError(name, sorted(problems, key=lambda problem: problem.key))
@@ -94,6 +115,7 @@ def load(
         profile=profile,
         settings=_made(StackSettings, valid),
         aws=_made(AwsSettings, valid) if on_aws else None,
+        gitops=_made(GitOpsSettings, valid) if from_git else None,
     )
 
 
@@ -124,6 +146,10 @@ def _profile_defaults(profile: Profile) -> dict[str, Any]:
         "kubeconfig": profile.kubeconfig,
         "deletionProtection": profile.protect,
         "certManagerVersion": profile.cert_manager.tag,
+        "delivery": profile.delivery,
+        "gitRevision": "main",
+        # Argo CD's own default: https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/
+        "gitPollSeconds": 180,
     }
     if profile.aws is not None:
         defaults |= _AWS_DEFAULTS | {
@@ -145,12 +171,12 @@ def _no_profile(name: str) -> Problem:
         key="(stack)",
         value=name,
         why="is a stack without a profile.",
-        instead=f"Select one of {known}, or write stacks/profiles/{name}.py and list it beside them.",
+        instead=f"Select one of {known}, or write stacks/profiles/{name}.py; docs/gitops.md shows one.",
     )
 
 
 def _unknown_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
-    known = [*_keys(StackSettings), *_keys(AwsSettings)]
+    known = [*_keys(StackSettings), *_keys(AwsSettings), *_keys(GitOpsSettings)]
     for key in sorted(values.keys() - set(known)):
         yield Problem(key=key, value=None, why="is not a key of this project.", instead=_nearest(key, known))
 
@@ -169,6 +195,13 @@ def _aws_keys(values: Mapping[str, Any], profile: Profile) -> Iterator[Problem]:
         yield from _unused_keys(values)
         return
     for key in sorted(values.keys() & set(_keys(AwsSettings))):
+        yield Problem(key=key, value=None, why=why, instead=instead)
+
+
+def _gitops_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys of a delivery from git in a stack that has none."""
+    for key in sorted(values.keys() & set(_keys(GitOpsSettings))):
+        why, instead = _GITOPS_ONLY
         yield Problem(key=key, value=None, why=why, instead=instead)
 
 
@@ -200,7 +233,8 @@ def _refused(key: str, value: Any, error: ValidationError) -> Iterator[Problem]:
         # A container says which of its parts is wrong; the part's own value is what the person should see.
         shown = detail["input"] if path else value
         if isinstance(cause, Refusal):
-            yield Problem(key=key + path, value=shown, why=cause.why, instead=cause.instead)
+            value = None if cause.secret else shown
+            yield Problem(key=key + path, value=value, why=cause.why, instead=cause.instead)
         elif detail["type"] == "enum":
             choices = str(detail["ctx"]["expected"]).replace("'", "")
             yield Problem(

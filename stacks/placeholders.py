@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from stacks.problems import Problem
 from stacks.settings import Stack
@@ -16,9 +17,11 @@ _DOCUMENTATION = tuple(map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/
 def placeholders(stack: Stack) -> Iterator[Problem]:
     """What is nobody's: names and networks that are reserved for examples."""
     settings = stack.settings
+    repository = stack.gitops.git_repository if stack.gitops else ""
     for key, value, host in (
         ("domain", settings.domain, settings.domain),
         ("image", settings.image, settings.image.partition("/")[0]),
+        ("gitRepository", repository, urlsplit(repository).hostname or ""),
         ("acmeEmail", settings.acme_email, (settings.acme_email or "").rpartition("@")[2]),
     ):
         if any(host == name or host.endswith(f".{name}") for name in _RESERVED):

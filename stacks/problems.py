@@ -10,8 +10,11 @@ NAMESPACE = "tts-platform"
 class Refusal(ValueError):
     """A value that is refused: why, and what to write instead."""
 
-    def __init__(self, why: str, instead: str):
+    def __init__(self, why: str, instead: str, *, secret: bool = False):
         super().__init__(f"{why} {instead}")
+        self.secret = secret
+        """Whether the value must not be shown."""
+
         self.why = why
         self.instead = instead
 

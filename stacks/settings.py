@@ -9,10 +9,11 @@ from components.edge import Exposure
 from components.tts.engine import Engine, Resources
 from components.tts.rollout import Rollout
 from stacks.aws_settings import AwsSettings
-from stacks.choices import ACME_DIRECTORIES, AccessMode, Issuer
+from stacks.choices import ACME_DIRECTORIES, AccessMode, Delivery, Issuer
 from stacks.custom_engine import CustomEngine
 from stacks.engines import CUSTOM, ENGINES
-from stacks.profiles.profile import Profile
+from stacks.gitops_settings import GitOpsSettings
+from stacks.profile import Profile
 from stacks.values import (
     Cpu,
     Domain,
@@ -83,6 +84,7 @@ class StackSettings(BaseModel):
     namespace: NamespaceName
     deletion_protection: Flag
     cert_manager_version: Text
+    delivery: Delivery
     kubeconfig: HomePath | None = None
     kube_context: Text | None = None
     cluster_server: ServerUrl | None = None
@@ -99,6 +101,9 @@ class Stack:
     settings: StackSettings
     aws: AwsSettings | None
     """None: the stack uses no AWS at all, and its cluster is one that a kubeconfig names."""
+
+    gitops: GitOpsSettings | None
+    """None: Pulumi puts the service onto the cluster itself."""
 
     @property
     def engine(self) -> Engine:

@@ -1,10 +1,11 @@
 """What settings may not do to what a stack has already: its volumes, and the cluster that its objects are at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from components.storage_backend import EBS_STORAGE_CLASS, EFS_STORAGE_CLASS, StorageBackend
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from stacks.checks import Check, Context
+from stacks.choices import Delivery
 from stacks.problems import Problem
 from stacks.quantity import amount
 from stacks.settings import ExistingClaim
@@ -64,6 +65,20 @@ def resettled(
                 if value
                 else f"Take {key} out.",
             )
+
+
+def redelivered(
+    now: Delivery, claims: Collection[str], applications: Collection[object]
+) -> Iterator[Problem]:
+    """Refuses another owner of the service: the one would delete it, its volumes too, while the other makes it."""
+    made = Delivery.DIRECT if claims else Delivery.GITOPS if applications else now
+    if made is not now:
+        yield Problem(
+            key="delivery",
+            value=now.value,
+            why=f"would delete the service that is there, with its volumes, and make it anew: it came by {made.value}.",
+            instead=f"Write delivery: {made.value}. To change it, destroy the stack first.",
+        )
 
 
 def _volumes_do_not_shrink(context: Context) -> Iterator[Problem]:

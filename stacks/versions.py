@@ -74,6 +74,23 @@ DEVICE_PLUGIN: Final = Upstream(
     sha256="522d2d7177c22a281125856e9eff25daaf888de72338f0ef5466b6244dba0150",
 )
 
+ARGO_CD: Final = Upstream(
+    repository="argoproj/argo-cd",
+    # The newest patch whose Go module builds: that of 3.2.12 does not compile, and later minors need a module that is
+    # not to be had. What the embedded cluster runs is what production gets.
+    tag="v3.2.11",
+    path="manifests/install.yaml",
+    sha256="3b52920bca88aed8de146645a70421085d8562f1a9b8a44e55b344e010011cde",
+)
+
+ARGO_CD_HA: Final = Upstream(
+    repository="argoproj/argo-cd",
+    # Of the same tag, always.
+    tag=ARGO_CD.tag,
+    path="manifests/ha/install.yaml",
+    sha256="691e1f355ef3885aff1af27cf20a387f4d90a414d5d601b5d143e091ee4be952",
+)
+
 CERT_MANAGERS: Final = MappingProxyType(
     {upstream.tag: upstream for upstream in (CERT_MANAGER, CERT_MANAGER_FROM_SOURCE)}
 )

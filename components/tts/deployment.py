@@ -17,6 +17,7 @@ from components.tts.engine import Engine
 from components.tts.rollout import Rollout
 from components.tts.settings import settings_checksum
 
+DEPLOYMENT = "speech"
 LABELS = {"app.kubernetes.io/name": "speech"}
 
 DRAIN_SECONDS = 10
@@ -70,7 +71,7 @@ class SpeechDeployment(pulumi.ComponentResource):
         return kubernetes.apps.v1.Deployment(
             f"{name}-deployment",
             metadata={
-                "name": "speech",
+                "name": DEPLOYMENT,
                 "namespace": self._args.namespace,
                 "labels": LABELS,
                 "annotations": {

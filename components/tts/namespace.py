@@ -24,6 +24,25 @@ class SpeechNamespaceArgs:
     """Whether Pulumi refuses to delete the namespace, and with it everything in it."""
 
 
+def namespace(name: str, args: SpeechNamespaceArgs, parent: pulumi.Resource) -> kubernetes.core.v1.Namespace:
+    """The namespace alone. It is always Pulumi's: whoever delivers the service is let into this one, and no other."""
+    enforced = "restricted" if args.engine.user is not None else "baseline"
+    return kubernetes.core.v1.Namespace(
+        name,
+        metadata={
+            "name": args.name,
+            "labels": {
+                "pod-security.kubernetes.io/enforce": enforced,
+                "pod-security.kubernetes.io/warn": "restricted",
+            },
+            "annotations": {"tts-platform/runs-as-root": args.engine.root_reason}
+            if args.engine.root_reason
+            else {},
+        },
+        opts=pulumi.ResourceOptions(parent=parent, protect=args.protect),
+    )
+
+
 class SpeechNamespace(pulumi.ComponentResource):
     """Namespace and service account."""
 
@@ -35,26 +54,9 @@ class SpeechNamespace(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SpeechNamespaceArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:tts:SpeechNamespace", name, None, opts)
-        self.namespace = self._namespace(name, args).metadata["name"]
+        self.namespace = namespace(f"{name}-namespace", args, self).metadata["name"]
         self.service_account = self._service_account(name).metadata["name"]
         self.register_outputs({"namespace": self.namespace, "service_account": self.service_account})
-
-    def _namespace(self, name: str, args: SpeechNamespaceArgs) -> kubernetes.core.v1.Namespace:
-        enforced = "restricted" if args.engine.user is not None else "baseline"
-        return kubernetes.core.v1.Namespace(
-            f"{name}-namespace",
-            metadata={
-                "name": args.name,
-                "labels": {
-                    "pod-security.kubernetes.io/enforce": enforced,
-                    "pod-security.kubernetes.io/warn": "restricted",
-                },
-                "annotations": {"tts-platform/runs-as-root": args.engine.root_reason}
-                if args.engine.root_reason
-                else {},
-            },
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
-        )
 
     def _service_account(self, name: str) -> kubernetes.core.v1.ServiceAccount:
         return kubernetes.core.v1.ServiceAccount(

@@ -16,18 +16,24 @@ PROVIDER_VERSION = version("pulumi-kubernetes")
 _PHASES: tuple[frozenset[str], ...] = (
     frozenset({"Namespace"}),
     # What pods start with. Services are not here: Pulumi waits for their endpoints, so they cannot come before pods.
-    frozenset({"CustomResourceDefinition", "ServiceAccount", "ConfigMap"})
+    # Policies are: no pod ever runs without them.
+    frozenset({"CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "NetworkPolicy"})
     | {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"},
     # Workloads mount what a Job makes.
     frozenset({"Job"}),
-    frozenset({"Deployment", "DaemonSet", "Service", "PodDisruptionBudget"}),
+    frozenset({"Deployment", "DaemonSet", "StatefulSet", "Service", "PodDisruptionBudget"}),
     # An admission webhook that is registered before its pods run refuses everything that it is asked about.
     frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}),
 )
 
 
-def install(name: str, objects: Sequence[KubernetesObject], parent: pulumi.Resource) -> None:
-    """Registers `objects` under `parent`, phase after phase; destroyed in the opposite order."""
+def install(
+    name: str, objects: Sequence[KubernetesObject], parent: pulumi.Resource
+) -> list[pulumi.CustomResource]:
+    """Registers `objects` under `parent`, phase after phase; destroyed in the opposite order.
+
+    Returns the last phase: what depends on it comes after everything, and goes before it.
+    """
     known = frozenset[str]().union(*_PHASES)
     strangers = sorted({item["kind"] for item in objects} - known)
     if strangers:
@@ -40,6 +46,7 @@ def install(name: str, objects: Sequence[KubernetesObject], parent: pulumi.Resou
         # walks every path from it through the dependencies, and each edge that is not needed multiplies them.
         options = pulumi.ResourceOptions(parent=parent, depends_on=before, version=PROVIDER_VERSION)
         before = [_resource(name, item, options) for item in objects if item["kind"] in phase] or before
+    return before
 
 
 def _resource(name: str, item: KubernetesObject, options: pulumi.ResourceOptions) -> pulumi.CustomResource:

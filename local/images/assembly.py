@@ -19,10 +19,11 @@ import zipfile
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from local import paths
+from local import paths, toolchain
 from local.errors import LocalError
 
 DEFINITIONS = Path(__file__).with_name("images.toml")
@@ -37,14 +38,17 @@ class Image:
 
     name: str
     base: str
+    packages: tuple[str, ...] = DEBIAN_PACKAGES
     entrypoint: tuple[str, ...] = ()
     binaries: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     host_files: dict[str, str] = field(default_factory=dict)
     wheel: str | None = None
     wheel_files: dict[str, str] = field(default_factory=dict)
     wheels: str | None = None
     source: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, int] = field(default_factory=dict)
     user: str | None = None
 
     @property
@@ -52,11 +56,27 @@ class Image:
         """The image's tag within the layout, where a name with slashes cannot stand."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:16]
 
+    @property
+    def base_tag(self) -> str:
+        """The tag within the layout of what is below; every set of packages has a base of its own."""
+        if self.base == "scratch":
+            return self.base
+        return f"{self.base}-{hashlib.sha256(repr(self.packages).encode()).hexdigest()[:16]}"
+
 
 def definitions(file: Path = DEFINITIONS) -> list[Image]:
     """The images of a definition file."""
     entries = tomllib.loads(file.read_text())["image"]
-    return [Image(**{**entry, "entrypoint": tuple(entry.get("entrypoint", ()))}) for entry in entries]
+    return [Image(**{key: _frozen(value) for key, value in entry.items()}) for entry in entries]
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def groups(file: Path) -> tuple[str, ...]:
+    """The groups of tools that a definition file's images need. LocalError where a binary is in none."""
+    return toolchain.groups_with({binary for image in definitions(file) for binary in image.binaries})
 
 
 def archive(console: Console, binaries: Path, file: Path = DEFINITIONS) -> Path:
@@ -73,10 +93,10 @@ def archive(console: Console, binaries: Path, file: Path = DEFINITIONS) -> Path:
         layout = Path(scratch) / "layout"
         _run("umoci", "init", "--layout", str(layout))
         _run("umoci", "new", "--image", f"{layout}:scratch")
-        if any(image.base == "debian" for image in images):
-            console.print(f"Making the Debian base image ({', '.join(DEBIAN_PACKAGES)}). About a minute.")
-            _run("umoci", "new", "--image", f"{layout}:debian")
-            _run("umoci", "raw", "add-layer", "--image", f"{layout}:debian", str(_debian()))
+        for tag, packages in {i.base_tag: i.packages for i in images if i.base == "debian"}.items():
+            console.print(f"Making the Debian base image ({', '.join(packages)}). About a minute.")
+            _run("umoci", "new", "--image", f"{layout}:{tag}")
+            _run("umoci", "raw", "add-layer", "--image", f"{layout}:{tag}", str(_debian(packages)))
         for number, image in enumerate(images, start=1):
             console.print(f"[{number}/{len(images)}] image {image.name}")
             _assemble(image, layout, binaries, Path(scratch))
@@ -91,7 +111,7 @@ def archive(console: Console, binaries: Path, file: Path = DEFINITIONS) -> Path:
 
 def _digest(images: list[Image], binaries: Path) -> str:
     """Hash of all that decides what the images are."""
-    digest = hashlib.sha256(repr((images, DEBIAN, DEBIAN_PYTHON, DEBIAN_PACKAGES)).encode())
+    digest = hashlib.sha256(repr((images, DEBIAN, DEBIAN_PYTHON)).encode())
     for image in images:
         for binary in image.binaries:
             digest.update(str((binaries / binary).resolve()).encode())
@@ -107,12 +127,12 @@ def _files(path: Path) -> list[Path]:
     return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
 
 
-def _debian() -> Path:
-    """A root file system with Python and espeak-ng, as a tar; of the machine's own package sources on Debian."""
-    target = paths.CACHE / "images" / f"{DEBIAN}-{'-'.join(DEBIAN_PACKAGES)}.tar"
+def _debian(packages: tuple[str, ...]) -> Path:
+    """A root file system with these packages, as a tar; of the machine's own package sources on Debian."""
+    target = paths.CACHE / "images" / f"{DEBIAN}-{'-'.join(packages)}.tar"
     if not target.exists():
         part = target.with_suffix(f".part-{hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]}.tar")
-        command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(DEBIAN_PACKAGES)}", "--quiet"]
+        command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", "--quiet"]
         sources = Path("/etc/apt/sources.list.d/debian.sources")
         if sources.exists() and platform.freedesktop_os_release().get("VERSION_CODENAME") == DEBIAN:
             _run(*command, DEBIAN, str(part), "-", stdin=sources)
@@ -127,8 +147,12 @@ def _assemble(image: Image, layout: Path, binaries: Path, scratch: Path) -> None
     root.chmod(0o755)
     for binary, path in image.binaries.items():
         _install(binaries / binary, root, path)
+    for path, target in image.links.items():
+        _place(root, path).symlink_to(target)
     for host_file, path in image.host_files.items():
         _install(Path(host_file), root, path)
+    if image.accounts:
+        _place(root, "/etc/passwd").write_text(_passwd(image))
     if image.wheel is not None:
         _install_from_wheel(image.wheel, image.wheel_files, root)
     if image.wheels is not None:
@@ -146,7 +170,7 @@ def _assemble(image: Image, layout: Path, binaries: Path, scratch: Path) -> None
         source = paths.CHECKOUT / image.source
         shutil.copytree(source, root / "opt/app" / source.name, ignore=shutil.ignore_patterns("__pycache__"))
     reference = f"{layout}:{image.tag}"
-    _run("umoci", "tag", "--image", f"{layout}:{image.base}", image.tag)
+    _run("umoci", "tag", "--image", f"{layout}:{image.base_tag}", image.tag)
     if any(root.iterdir()):
         layer = scratch / f"{image.tag}.tar"
         with tarfile.open(layer, "w") as tar:
@@ -171,10 +195,25 @@ def _wheels_for_the_image() -> list[str]:
 
 
 def _install(source: Path, root: Path, path: str) -> None:
-    target = root / path.lstrip("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target = _place(root, path)
     shutil.copy(source, target)
     target.chmod(0o755)
+
+
+def _place(root: Path, path: str) -> Path:
+    target = root / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def _passwd(image: Image) -> str:
+    """The base's accounts and the image's own, each of which replaces one of the same name."""
+    with tarfile.open(_debian(image.packages)) as base:
+        content = base.extractfile("./etc/passwd")
+        lines = content.read().decode().splitlines() if content is not None else []
+    kept = [line for line in lines if line.split(":")[0] not in image.accounts]
+    own = [f"{name}:x:{uid}:{uid}::/home/{name}:/bin/sh" for name, uid in image.accounts.items()]
+    return "\n".join([*kept, *own]) + "\n"
 
 
 def _install_from_wheel(wheel_name: str, files: dict[str, str], root: Path) -> None:

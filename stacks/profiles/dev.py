@@ -6,12 +6,12 @@ from components.capacity import Capacity
 from components.edge import Exposure
 from components.storage_backend import StorageBackend
 from components.tts.rollout import Rollout
-from stacks.choices import AccessMode, Issuer
-from stacks.profiles.aws import AwsProfile
-from stacks.profiles.profile import Profile
+from stacks.aws_profile import AwsProfile
+from stacks.choices import AccessMode, Delivery, Issuer
+from stacks.profile import Profile
 from stacks.versions import CERT_MANAGER
 
-DEV: Final = Profile(
+PROFILE: Final = Profile(
     # Envoy in a pod: what it may reach is said of its pods, which hold wherever pods and nodes share their networks.
     exposure=Exposure.HOST_PORT,
     # Dev is torn down and made again more often than Let's Encrypt's rate limits allow.
@@ -19,6 +19,8 @@ DEV: Final = Profile(
     # One GPU and a block device: the old pod has to go first.
     rollout=Rollout.IN_PLACE,
     access_mode=AccessMode.READ_WRITE_ONCE,
+    # No commit between an idea and its trial.
+    delivery=Delivery.DIRECT,
     kubeconfig=None,
     contour_replicas=2,
     cert_manager=CERT_MANAGER,

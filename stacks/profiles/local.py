@@ -4,17 +4,18 @@ from typing import Final
 
 from components.edge import Exposure
 from components.tts.rollout import Rollout
-from stacks.choices import AccessMode, Issuer
-from stacks.profiles.profile import Profile
+from stacks.choices import AccessMode, Delivery, Issuer
+from stacks.profile import Profile
 from stacks.versions import CERT_MANAGER_FROM_SOURCE
 
-LOCAL: Final = Profile(
+PROFILE: Final = Profile(
     # Needs no address of a node, so it works on any cluster that `kubeContext` names.
     exposure=Exposure.HOST_PORT,
     # No ACME server can reach a laptop.
     issuer=Issuer.IN_CLUSTER_CA,
     rollout=Rollout.SURGE,
     access_mode=AccessMode.READ_WRITE_ONCE,
+    delivery=Delivery.DIRECT,
     kubeconfig="~/.local/state/tts-platform/clusters/default/kubeconfig",
     contour_replicas=2,
     cert_manager=CERT_MANAGER_FROM_SOURCE,

@@ -6,17 +6,19 @@ from components.capacity import Capacity
 from components.edge import Exposure
 from components.storage_backend import StorageBackend
 from components.tts.rollout import Rollout
-from stacks.choices import AccessMode, Issuer
-from stacks.profiles.aws import AwsProfile
-from stacks.profiles.profile import Profile
+from stacks.aws_profile import AwsProfile
+from stacks.choices import AccessMode, Delivery, Issuer
+from stacks.profile import Profile
 from stacks.versions import CERT_MANAGER
 
-PROD: Final = Profile(
+PROFILE: Final = Profile(
     # Envoy in a pod: what it may reach is said of its pods, which hold wherever pods and nodes share their networks.
     exposure=Exposure.HOST_PORT,
     issuer=Issuer.LETSENCRYPT,
     rollout=Rollout.SURGE,
     access_mode=AccessMode.READ_WRITE_MANY,
+    # Git says what runs, who changed it, and what it was before.
+    delivery=Delivery.GITOPS,
     kubeconfig=None,
     contour_replicas=2,
     cert_manager=CERT_MANAGER,

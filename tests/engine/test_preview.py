@@ -1,11 +1,15 @@
 """A preview lists everything, even for a cluster that does not exist yet."""
 
+import base64
+import json
+import shutil
 from collections import Counter
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.support.project import Project
+from tests.support.project import ROOT, Project
 
 CONTOUR_CRDS = {
     f"{kind}.projectcontour.io"
@@ -27,6 +31,10 @@ CERT_MANAGER_CRDS = {
 }
 
 
+DIRECT = {"delivery": "direct", "gitRepository": None}
+"""The service itself in Pulumi's hands, in production too."""
+
+
 def kind(resource: dict[str, Any]) -> str:
     return str(resource["type"]).rpartition(":")[2]
 
@@ -38,7 +46,7 @@ def names(resources: list[dict[str, Any]], wanted: str) -> set[str]:
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
 def test_every_resource_is_listed(project: Project, stack: str) -> None:
-    project.stack(stack)
+    project.stack(stack, DIRECT)
     resources = project.previewed(stack)
     assert names(resources, "CustomResourceDefinition") == CONTOUR_CRDS | CERT_MANAGER_CRDS
     assert names(resources, "Namespace") == {"projectcontour", "cert-manager", "tts"}
@@ -64,7 +72,7 @@ def test_every_resource_is_listed(project: Project, stack: str) -> None:
 def test_what_was_spoken_is_protected_in_production(
     project: Project, stack: str, protected: set[str]
 ) -> None:
-    project.stack(stack, {"weightsSize": "50Gi"})
+    project.stack(stack, {**DIRECT, "weightsSize": "50Gi"})
     kept = [item for item in project.previewed(stack) if item.get("protect")]
     found = {item["inputs"]["metadata"]["name"] for item in kept if item["type"].startswith("kubernetes:")}
     assert found == protected, "a destroy would take every utterance with it"
@@ -148,3 +156,70 @@ def test_instances_depend_on_their_controllers(project: Project) -> None:
 def test_each_exposure_previews(project: Project, exposure: str) -> None:
     project.stack("local", {"exposure": exposure, "edgeCidrs": ["198.18.0.0/24"]})
     assert names(project.previewed("local"), "DaemonSet") == {"envoy"}
+
+
+def test_what_git_delivers_is_not_pulumis(project: Project) -> None:
+    project.stack("prod")
+    resources = project.previewed("prod")
+    assert names(resources, "Namespace") == {"projectcontour", "cert-manager", "argocd", "tts"}
+    (home,) = [item for item in resources if item["urn"].endswith("::delivery-namespace")]
+    assert home["protect"] is True, "a destroy would end the service, and only then be refused"
+    assert names(resources, "Application") == names(resources, "AppProject") == {"speech"}
+    assert names(resources, "StatefulSet") == {"argocd-application-controller"}
+    assert "speech" not in names(resources, "Deployment") | names(resources, "HTTPProxy"), (
+        "an object with two owners belongs to whoever was last"
+    )
+    of_the_service = {
+        item["inputs"].get("metadata", {}).get("namespace")
+        for item in resources
+        if item["type"].startswith("kubernetes:")
+    }
+    assert "tts" not in of_the_service
+
+
+def test_the_secrets_of_a_delivery_are_in_no_preview(project: Project) -> None:
+    project.stack("prod", {"argoCdDomain": "argocd.example.com"})
+    for key in ("gitToken", "webhookSecret"):
+        done = project.pulumi(
+            "config", "set", "--stack", "prod", "--secret", f"tts-platform:{key}", "hunter2"
+        )
+        assert done.code == 0, done.output
+    shown = project.pulumi("preview", "--stack", "prod", "--diff")
+    assert shown.code == 0, shown.output
+    assert "[secret]" in shown.output
+    for text in (shown.output, json.dumps(project.previewed("prod"))):
+        assert "hunter2" not in text
+        assert base64.b64encode(b"hunter2").decode() not in text, "as a Kubernetes Secret holds it"
+
+
+STAGING = '''"""As production, and gone tomorrow."""
+
+from dataclasses import replace
+from typing import Final
+
+from stacks.profile import Profile
+from stacks.profiles.prod import PROFILE as PROD
+
+PROFILE: Final[Profile] = replace(PROD, protect=False)
+'''
+
+
+def test_a_further_environment_is_one_file_and_one_yaml(project: Project) -> None:
+    assert STAGING in (ROOT / "docs" / "gitops.md").read_text(encoding="utf-8"), (
+        "what the page shows is what works"
+    )
+    own = project.directory / "own"
+    shutil.copytree(project.directory / "stacks", own, ignore=shutil.ignore_patterns("__pycache__"))
+    (project.directory / "stacks").unlink()
+    own.rename(project.directory / "stacks")
+    (project.directory / "stacks" / "profiles" / "staging.py").write_text(STAGING, encoding="utf-8")
+    settings = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text(encoding="utf-8"))["config"]
+    keys = {key.partition(":")[2]: value for key, value in settings.items()}
+    project.stack("staging", {**keys, "domain": "staging.example.com"})
+    resources = project.previewed("staging")
+    assert names(resources, "Application") == {"speech"}
+    (application,) = [item for item in resources if kind(item) == "Application"]
+    assert application["inputs"]["spec"]["source"]["path"] == "manifests/staging"
+    assert not [item for item in resources if item.get("protect")], (
+        "its own profile says so, not production's"
+    )

@@ -38,6 +38,9 @@ _ADMINS = "platform-engineers"
 _TEAM = [{"Key": key, "Value": "the team"} for key in TAGS]
 
 SETTINGS: dict[str, Any] = {
+    # Nobody delivers from git here (tests/gitops does): what Pulumi puts onto the cluster is what is looked at.
+    "delivery": "direct",
+    "gitRepository": "",
     # The machine has no GPU and reaches no registry: the local engine, and the cert-manager that was built here.
     "engine": "espeak",
     "image": f"{IMAGE}:1.0.0",

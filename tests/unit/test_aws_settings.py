@@ -25,6 +25,7 @@ PROD: dict[str, Any] = {
     "httpsPort": "443",
     "namespace": "tts",
     "acmeEmail": "platform@example.com",
+    "delivery": "direct",
     "awsRegion": "eu-central-1",
     "owner": "speech",
     "zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from rich.console import Console
+from rich.progress import Progress
 
 from local import paths, toolchain
 from local.errors import LocalError
@@ -37,10 +38,14 @@ def put_on_path(caches: Path, name: str, says: str) -> None:
 class TestWhatIsOnPath:
     @pytest.mark.usefixtures("caches")
     def test_nothing_there_means_that_everything_is_built(self) -> None:
+        everything = [module for module in toolchain.pins()[0] if module.group in ("pulumi", "cluster")]
         assert not toolchain.plan().found
-        assert len(toolchain.plan().missing) == len(toolchain.pins()[0]), (
-            "a tool would be missing at run time"
-        )
+        assert toolchain.plan().missing == everything, "a tool would be missing at run time"
+
+    @pytest.mark.usefixtures("caches")
+    def test_nobody_waits_for_what_only_delivery_by_git_needs(self) -> None:
+        assert module("argo-cd") not in toolchain.plan().missing, "minutes of make up, for something unused"
+        assert toolchain.plan("gitops").missing == [module("argo-cd")]
 
     def test_the_same_minor_version_is_used_as_it_is(self, caches: Path) -> None:
         put_on_path(caches, "etcd", f"etcd Version: {module('etcd').version}")
@@ -106,6 +111,40 @@ class TestWhatWasBuilt:
             toolchain.ensure(Console(quiet=True))
 
 
+class TestWhatGoSays:
+    def test_the_error_is_shown_however_many_packages_come_after_it(self, caches: Path) -> None:
+        go = caches / "bin" / "go"
+        go.write_text(
+            "#!/bin/sh\n{ echo '# example.org/broken'; echo 'broken.go:1:2: undefined: x';\n"
+            "n=0; while [ $n -lt 100 ]; do echo example.org/$n; n=$((n+1)); done; } >&2\nexit 1\n"
+        )
+        go.chmod(0o755)
+        progress = Progress(disable=True)
+        task = progress.add_task("packages", total=100)
+        with pytest.raises(LocalError, match="undefined: x"):
+            toolchain._run_go(str(go), ["build"], {}, module("etcd"), progress, task)
+        assert progress.tasks[0].completed == 100, "the bar would not tell how far the build is"
+
+
+class TestGroups:
+    def test_tools_bring_their_group_and_what_every_cluster_needs(self) -> None:
+        assert toolchain.groups_with({"argocd", "gpg-wrapper.sh"}) == ("pulumi", "cluster", "gitops"), (
+            "the image could not be loaded: ctr is one of the cluster's tools"
+        )
+        assert toolchain.groups_with({"coredns"}) == ("pulumi", "cluster"), "minutes of building for nothing"
+
+    def test_a_tool_that_nobody_builds_is_named(self) -> None:
+        with pytest.raises(LocalError, match=r"tools.toml names no tool argo-cdd: add it, or mend the name"):
+            toolchain.groups_with({"argo-cdd", "coredns"})
+
+    @pytest.mark.usefixtures("caches")
+    def test_a_group_that_is_not_there_is_refused_with_those_that_are(self) -> None:
+        with pytest.raises(
+            LocalError, match=r'no group "gitop" of tools: write one of cluster, gitops, pulumi'
+        ):
+            toolchain.ensure(Console(quiet=True), "gitop")
+
+
 class TestPinsAgree:
     def test_every_module_names_checksums(self) -> None:
         for pinned in toolchain.pins()[0]:
@@ -116,12 +155,25 @@ class TestPinsAgree:
     def test_what_the_program_installs_is_what_is_built(self) -> None:
         assert f"v{module('contour').version}" == versions.CONTOUR.tag, "manifest and binary would differ"
         assert f"v{module('cert-manager').version}" == versions.CERT_MANAGER_FROM_SOURCE.tag
+        assert f"v{module('argo-cd').version}" == versions.ARGO_CD.tag
+
+    def test_argo_cd_is_built_with_the_replacements_of_its_own_go_mod(self) -> None:
+        go_mod = (module("argo-cd").directory / "go.mod").read_text()
+        assert re.search(r"k8s\.io/client-go => k8s\.io/client-go v\S+", go_mod), (
+            "a main module's replacements are not its dependencies': other versions than upstream's would be built"
+        )
 
     def test_upstream_sources_are_those_that_the_program_looks_for(self) -> None:
         targets = {u.target.relative_to(paths.CACHE / "upstream").as_posix() for u in toolchain.pins()[1]}
         wanted = {
             f"{u.repository}/{u.tag}/{u.path}"
-            for u in (versions.CONTOUR, *versions.CERT_MANAGERS.values(), versions.DEVICE_PLUGIN)
+            for u in (
+                versions.CONTOUR,
+                *versions.CERT_MANAGERS.values(),
+                versions.DEVICE_PLUGIN,
+                versions.ARGO_CD,
+                versions.ARGO_CD_HA,
+            )
         }
         assert targets == wanted, "the program would try to download, where no network is"
 

@@ -11,12 +11,14 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
+from components.storage_backend import Provisioning
 from components.tts.storage import Volume
 from stacks import arguments
+from stacks.aws_profile import AwsProfile
 from stacks.aws_settings import AwsSettings
+from stacks.gitops_settings import GitOpsSettings
 from stacks.load import load
 from stacks.profiles import PROFILES
-from stacks.profiles.aws import AwsProfile
 from stacks.settings import Stack, StackSettings
 from tests.support.reads import Program
 
@@ -33,7 +35,8 @@ def stack(name: str, **changes: Any) -> Stack:
 
 class TestDeclaration:
     def test_every_key_is_declared_and_none_is_invented(self) -> None:
-        declared = [*StackSettings.model_fields.values(), *AwsSettings.model_fields.values()]
+        kinds = (StackSettings, AwsSettings, GitOpsSettings)
+        declared = [info for kind in kinds for info in kind.model_fields.values()]
         assert sorted(DECLARED) == sorted(str(info.alias) for info in declared)
 
     @pytest.mark.parametrize("key", DECLARED)
@@ -43,7 +46,9 @@ class TestDeclaration:
         )
         assert re.search(r"\b([Dd]efault|Mandatory)\b", DECLARED[key]["description"])
 
-    @pytest.mark.parametrize("field", ["exposure", "issuer", "rollout", "access_mode", "kubeconfig"])
+    @pytest.mark.parametrize(
+        "field", ["exposure", "issuer", "rollout", "access_mode", "delivery", "kubeconfig"]
+    )
     def test_a_description_names_each_profiles_default(self, field: str) -> None:
         alias = str(StackSettings.model_fields[field].alias)
         description = DECLARED[alias]["description"]
@@ -90,8 +95,10 @@ class TestValues:
         assert resources.memory_request == "8Gi"
 
     def test_weights_are_a_volume_only_when_a_size_is_set(self) -> None:
-        assert arguments.tts_service(stack("prod"), "letsencrypt").weights is None
-        weights = arguments.tts_service(stack("prod", weightsSize="50Gi"), "letsencrypt").weights
+        assert arguments.tts_service(stack("prod"), "letsencrypt", Provisioning()).weights is None
+        weights = arguments.tts_service(
+            stack("prod", weightsSize="50Gi"), "letsencrypt", Provisioning()
+        ).weights
         assert weights == Volume(size="50Gi", access_mode="ReadWriteMany")
 
     def test_settings_are_frozen(self) -> None:
@@ -119,6 +126,7 @@ class TestKnobs:
             "Volume",
             "StackSettings",
             "CustomEngine",
+            "GitOpsSettings",
             "AwsSettings",
             "AwsProfile",
             "AwsPlatformArgs",

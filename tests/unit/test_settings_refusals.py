@@ -21,6 +21,7 @@ PROD: dict[str, Any] = {
     "httpsPort": "443",
     "namespace": "tts",
     "acmeEmail": "platform@example.com",
+    "delivery": "direct",
     "edgeCidrs": ["10.64.0.0/20"],
 }
 
@@ -169,7 +170,7 @@ def test_a_missing_key_is_named() -> None:
 
 def test_a_stack_without_a_profile_is_told_which_there_are() -> None:
     (problem,) = problems({}, stack="qa").values()
-    assert "local, dev, prod" in problem.instead
+    assert "dev, local, prod" in problem.instead
 
 
 class TestWhatIsThere:

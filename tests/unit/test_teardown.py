@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import ops.teardown
 from ops.errors import OpsError
 from ops.teardown import Kept, protected, refuse_protected, retained, teardown
 
@@ -67,6 +68,15 @@ def test_a_protected_service_is_not_half_destroyed() -> None:
     with pytest.raises(OpsError):
         teardown(pulumi)
     assert "destroy" not in pulumi.ran, "what is not protected would go, the service among it"
+
+
+def test_the_claims_of_a_delivery_from_git_are_the_clusters_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    application = {"type": "kubernetes:argoproj.io/v1alpha1:Application", "id": "argocd/speech"}
+    monkeypatch.setattr(ops.teardown, "_delivered_claims", lambda _: [claim("pvc-1")])
+    assert [item.name for item in teardown(Scripted([application, storage_class("Retain")]))] == ["pvc-1"], (
+        "Pulumi's state has no claims, and somebody pays for the disk"
+    )
+    assert teardown(Scripted([storage_class("Retain")])) == []
 
 
 def test_a_destroy_that_fails_says_which_volumes_stay() -> None:

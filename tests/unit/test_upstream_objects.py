@@ -79,7 +79,7 @@ def test_nothing_is_there_before_what_it_needs(monkeypatch: pytest.MonkeyPatch) 
     order = ["Namespace", "ClusterRole", "Deployment", "ValidatingWebhookConfiguration"]
     objects = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}} for kind in reversed(order)]
     found = dependencies.noted(monkeypatch)
-    record(lambda: install("x", objects, parent=pulumi.ComponentResource("test:index:Parent", "parent")))
+    record(lambda: installed(objects))
     after = {name: {urn.rpartition("::")[2] for urn in urns} for name, urns in found.items()}
     names = [f"x-{kind.lower()}-a" for kind in order]
     assert [after[name] for name in names] == [set(), {names[0]}, {names[1]}, {names[2]}], (
@@ -87,6 +87,43 @@ def test_nothing_is_there_before_what_it_needs(monkeypatch: pytest.MonkeyPatch) 
     )
 
 
+@pytest.mark.parametrize("workload", ["Deployment", "DaemonSet", "StatefulSet"])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("Secret", "a pod whose secret is not there yet does not start, and its deadline runs"),
+        ("NetworkPolicy", "until it is there, everybody reaches the pod"),
+    ],
+)
+def test_pods_come_after_what_they_start_with(
+    monkeypatch: pytest.MonkeyPatch, workload: str, kind: str, reason: str
+) -> None:
+    objects = [{"apiVersion": "v1", "kind": item, "metadata": {"name": "a"}} for item in (workload, kind)]
+    found = dependencies.noted(monkeypatch)
+    record(lambda: installed(objects))
+    (after,) = found[f"x-{workload.lower()}-a"]
+    assert after.endswith(f"::x-{kind.lower()}-a"), reason
+
+
+def test_what_comes_after_all_of_it_is_told_what_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = [
+        {"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}} for kind in ("ConfigMap", "Service")
+    ]
+    found = dependencies.noted(monkeypatch)
+
+    record(lambda: installed(objects, followed_by="later"))
+    assert [urn.rpartition("::")[2] for urn in found["later"]] == ["x-service-a"], (
+        "an instance that is made before its controller waits, and one that goes after it never goes"
+    )
+
+
+def installed(objects: list[dict[str, Any]], followed_by: str | None = None) -> None:
+    last = install("x", objects, parent=pulumi.ComponentResource("test:index:Parent", "parent"))
+    if followed_by:
+        after = pulumi.ResourceOptions(depends_on=last)
+        pulumi.CustomResource("kubernetes:core/v1:ConfigMap", followed_by, {}, after)
+
+
 def test_a_kind_without_a_phase_is_an_error() -> None:
-    with pytest.raises(ValueError, match="StatefulSet"):
-        install("x", [{"kind": "StatefulSet", "metadata": {"name": "a"}}], parent=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="CronJob"):
+        install("x", [{"kind": "CronJob", "metadata": {"name": "a"}}], parent=None)  # type: ignore[arg-type]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from components.edge import Exposure
 from components.tts.rollout import Rollout
 from components.upstream.pin import Upstream
-from stacks.choices import AccessMode, Issuer
-from stacks.profiles.aws import AwsProfile
+from stacks.aws_profile import AwsProfile
+from stacks.choices import AccessMode, Delivery, Issuer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,9 @@ class Profile:
 
     access_mode: AccessMode
     """Default of the key `accessMode`."""
+
+    delivery: Delivery
+    """Default of the key `delivery`."""
 
     kubeconfig: str | None
     """Default of the key `kubeconfig`. None: no cluster until the key names one."""

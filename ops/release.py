@@ -1,0 +1,86 @@
+"""A new image for a stack that Argo CD delivers, as one commit: settings and manifests together.
+
+Refuses an image that can change under a running service, the one that is there already, and a checkout whose manifests
+are not what its code renders: the commit would bring more to production than its message says.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops import manifests, stack_file
+from ops.errors import OpsError
+from ops.repository import Repository
+
+Renderer = Callable[[Path, str, bool], None]
+"""Renders a stack of a checkout; with True it only checks, and raises OpsError where something would change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A commit that changes what a stack runs."""
+
+    stack: str
+    branch: str
+    commit: str
+    before: str
+    """The image that was there."""
+
+    after: str
+
+
+def release(root: Path, stack: str, image: str, branch: str | None, render: Renderer) -> Recorded:
+    """Sets the stack's image in one commit on a branch. Raises SettingsError for an image that the settings refuse."""
+    repository = Repository(root)
+    repository.require()
+    named = repository.branch(branch) if branch is not None else None
+    with repository.tree(named.base if named else "HEAD") as tree:
+        file = stack_file.path(tree, stack)
+        text = file.read_bytes().decode()
+        before = stack_file.image(text, file.name)
+        manifests.refuse_direct(stack_file.read(tree, stack, image=image))
+        if image == before:
+            raise OpsError(f"Stack {stack} has the image {image} already: there is nothing to release.")
+        target = named or repository.new_branch(f"release/{stack}-{version(image)}")
+        render(tree, stack, True)
+        file.write_bytes(stack_file.with_image(text, file.name, image).encode())
+        render(tree, stack, False)
+        commit = repository.record(tree, target, _message(stack, before, image), stack_paths(stack))
+    return Recorded(stack=stack, branch=target.name, commit=commit, before=before, after=image)
+
+
+def stack_paths(stack: str) -> tuple[str, str]:
+    """What belongs to one stack in the repository, its manifests first."""
+    return f"manifests/{stack}", f"Pulumi.{stack}.yaml"
+
+
+def version(image: str) -> str:
+    """What tells an image from the others of its name: its digest's beginning, or its tag."""
+    name, _, digest = image.partition("@")
+    if digest:
+        return digest.replace(":", "-")[:19]
+    return name.rpartition("/")[2].partition(":")[2]
+
+
+def short(image: str) -> str:
+    """An image without its registry and path."""
+    return f"{image.partition('@')[0].rpartition('/')[2].partition(':')[0]} {version(image)}"
+
+
+def render_as_committed(tree: Path, stack: str, check: bool) -> None:
+    """Renders with the code of a tree: the person's own may have changes that are not in the commit."""
+    command = [sys.executable, "-m", "ops", "render", stack, *(["--check"] if check else [])]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        said = run.stderr.rpartition("error: ")[2].strip()
+        raise OpsError(said or f"{' '.join(command)} failed.")
+
+
+def _message(stack: str, before: str, after: str) -> str:
+    return f"{stack}: {short(after)}, was {short(before)}\n\nFrom {before}\nTo   {after}\n"

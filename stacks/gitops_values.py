@@ -1,0 +1,64 @@
+"""The types of config values that only a delivery from git knows, each with its refusal."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
+
+from stacks.problems import Refusal
+from stacks.values import Text, Whole
+
+
+def _repository(text: str) -> str:
+    https = re.fullmatch(r"https?://[^\s/@]+/\S+", text)
+    ssh = re.fullmatch(r"ssh://[^\s/@]+@[^\s/]+/\S+|[\w.-]+@[\w.-]+:\S+", text)
+    if "://" in text and "@" in text.partition("://")[2].partition("/")[0] and not text.startswith("ssh://"):
+        raise Refusal(
+            "has a credential in it, which everybody can read here.",
+            "Write the URL without it, and keep the credential in gitToken.",
+            secret=True,
+        )
+    if not (https or ssh):
+        raise Refusal(
+            "is not the URL of a git repository.",
+            "Write it as git clone takes it (https://github.com/acme/speech.git, git@github.com:acme/speech.git).",
+        )
+    return text
+
+
+def _revision(text: str) -> str:
+    # https://git-scm.com/docs/git-check-ref-format
+    if (
+        not re.fullmatch(r"[\w][\w./-]*", text, re.ASCII)
+        or ".." in text
+        or text.endswith(("/", ".lock", "."))
+    ):
+        raise Refusal("is not a branch or a tag.", "Write its name (main).")
+    return text
+
+
+def _poll_seconds(seconds: int) -> int:
+    if not 10 <= seconds <= 86400:
+        raise Refusal("is not from 10 to 86400 seconds.", "Write 180, and let a webhook say what is new.")
+    return seconds
+
+
+def _oidc_issuer(text: str) -> str:
+    if not re.fullmatch(r"https://[^\s/]+(/\S*)?", text):
+        raise Refusal(
+            "is not an https URL.", "Write the provider's issuer URL (https://login.acme.io/realms/acme)."
+        )
+    return text
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise Refusal("is blank.", "Set it again, or take it out.")
+    return value
+
+
+Repository = Annotated[str, AfterValidator(_repository)]
+Revision = Annotated[Text, AfterValidator(_revision)]
+PollSeconds = Annotated[Whole, AfterValidator(_poll_seconds)]
+OidcIssuer = Annotated[Text, AfterValidator(_oidc_issuer)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]

@@ -1,0 +1,36 @@
+"""Settings with which Argo CD cannot read git: the update says so in words, within a minute."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.gitops.delivered import TOKEN, Delivered
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("gitRevision", "mian", "there is no such branch or tag"),
+        ("gitRepository", "http://198.18.0.2:9/speech.git", "nothing answers there"),
+        ("gitToken", "a guess", "git refuses the credential"),
+    ],
+)
+def test_it_is_told(delivered: Delivered, key: str, value: Any, says: str) -> None:
+    before = dict(delivered.settings)
+    if key == "gitToken":
+        delivered.secret(key, value)
+    else:
+        delivered.settings[key] = value
+    started = time.monotonic()
+    run = delivered.pulumi("up", "--yes", "--skip-preview")
+    said = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert f"tts-platform:{key}" in said
+    assert says in said
+    assert "Traceback" not in said
+    assert time.monotonic() - started < 120, "the update itself, and a minute"
+    delivered.settings = before
+    delivered.secret("gitToken", TOKEN)
+    delivered.up()
+    delivered.until_healthy_at(delivered.server.head)
