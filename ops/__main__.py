@@ -211,6 +211,11 @@ def rollback_command(
     """Undoes a stack's last change, in one commit on a branch; with --branch main, on the one that Argo CD follows."""
     done = rollback(CHECKOUT, stack, to, branch)
     _say_what_is_recorded(done, as_json)
+    if done.settings:
+        console.print(
+            f"With it go back: {', '.join(done.settings)}. The next pulumi up follows; what is not meant, write again.",
+            highlight=False,
+        )
     if done.code_stays:
         console.print(
             f"The code changed too since {done.to[:12]}, and stays: revert that as well if make render STACK={stack} "

@@ -30,6 +30,9 @@ class RolledBack(Recorded):
     to: str
     """The commit whose state it is."""
 
+    settings: tuple[str, ...]
+    """Keys that go back with the image, which the next `pulumi up` follows."""
+
     code_stays: bool
     """Whether what is undone had changed the code too: that stays, and may render something else."""
 
@@ -85,10 +88,19 @@ def _recorded(repository: Repository, tree: Path, target: Branch, stack: str, st
         before=before,
         after=after,
         to=step.before,
+        settings=_settings(repository, stack, target.base, file),
         code_stays=bool(
             repository.git("diff", "--name-only", step.before, step.commit, "--", *_CODE).strip()
         ),
     )
+
+
+def _settings(repository: Repository, stack: str, base: str, file: Path) -> tuple[str, ...]:
+    """The keys beside the image that are no longer as they were at the commit `base`."""
+    before = stack_file.keys(repository.text(base, stack_paths(stack)[1]) or "")
+    after = stack_file.keys(file.read_text(encoding="utf-8"))
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    return tuple(sorted(changed - {"image"}))
 
 
 def _last_step(repository: Repository, stack: str, base: str) -> _Step:

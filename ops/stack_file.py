@@ -49,6 +49,15 @@ def image(text: str, name: str) -> str:
     return str(_image_node(text, name).value)
 
 
+def keys(text: str) -> dict[str, Any]:
+    """What a file's text sets, by key; secrets as they are encrypted. Empty where the text is no settings file."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return _config(document) if isinstance(document, dict) else {}
+
+
 def with_image(text: str, name: str, new: str) -> str:
     """The text with another image, and every other character as it was."""
     node = _image_node(text, name)

@@ -34,7 +34,7 @@ def test_a_hand_edit_is_healed(delivered: Delivered) -> None:
 def test_a_stranger_is_left_alone(delivered: Delivered) -> None:
     stranger = client.V1ConfigMap(metadata=client.V1ObjectMeta(name="by-hand"), data={"a": "b"})
     delivered.running.core.create_namespaced_config_map(NAMESPACE, stranger)
-    commit = delivered.release("1.0.1")
+    commit = delivered.release_the_other()
     assert delivered.webhook().status_code == 200
     delivered.until_healthy_at(commit)
     assert delivered.running.core.read_namespaced_config_map("by-hand", NAMESPACE).data == {"a": "b"}, (

@@ -8,7 +8,7 @@ from tests.gitops.delivered import PATIENCE, Delivered
 
 def test_git_cannot_be_reached(delivered: Delivered) -> None:
     with delivered.server.unreachable():
-        commit = delivered.release("1.0.0")
+        commit = delivered.release_the_other()
         assert delivered.webhook().status_code == 200
         eventually(
             lambda: delivered.status()["sync"]["status"] == "Unknown",
@@ -21,7 +21,7 @@ def test_git_cannot_be_reached(delivered: Delivered) -> None:
 
 
 def test_the_repo_server_is_killed(delivered: Delivered) -> None:
-    commit = delivered.release("1.0.1")
+    commit = delivered.release_the_other()
     assert faults.kill(delivered.cluster, faults.program("argocd-repo-server")) == 1
     delivered.webhook()
     assert speaks(delivered.door)
@@ -29,7 +29,7 @@ def test_the_repo_server_is_killed(delivered: Delivered) -> None:
 
 
 def test_the_controller_is_killed_in_the_middle_of_a_sync(delivered: Delivered) -> None:
-    commit = delivered.release("1.0.0")
+    commit = delivered.release_the_other()
     before = delivered.status().get("operationState", {}).get("startedAt")
     assert delivered.webhook().status_code == 200
     eventually(

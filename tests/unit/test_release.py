@@ -353,6 +353,7 @@ class TestRollback:
         assert clone.git("rev-parse", f"{done.commit}^") == released.commit
         assert clone.git("diff", f"{released.commit}^", done.commit) == ""
         assert (done.before, done.after) == (NEW, OLD)
+        assert done.settings == ()
         assert clone.image("main") == NEW
 
     def test_the_message_says_from_what_to_what(self, clone: Clone) -> None:
@@ -428,6 +429,9 @@ class TestRollback:
         assert done.to == goal
         assert clone.git("diff", goal, done.commit) == "", (
             "a file that was added since would be synced all the same"
+        )
+        assert done.settings == ("gpuNodesMax",), (
+            "the next update takes nodes away, and nobody had asked for that"
         )
 
     def test_code_that_changed_too_is_pointed_out(self, clone: Clone) -> None:
