@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.project import Finished, Project
 
+DIRECT = {"delivery": "direct", "gitRepository": None}
 WITHOUT_AWS = dict.fromkeys(
     ("awsRegion", "owner", "zones", "apiCidrs", "gpuInstanceTypes", "gpuNodes", "gpuNodesMax")
 )
@@ -64,7 +65,7 @@ def test_all_problems_at_once(project: Project) -> None:
 
 def test_a_stack_without_a_profile(project: Project) -> None:
     project.stack("qa")
-    refused(project.preview("qa"), "qa", "Select one of local, dev, prod")
+    refused(project.preview("qa"), "qa", "Select one of dev, local, prod")
 
 
 def test_an_update_without_a_cluster(project: Project) -> None:
@@ -107,7 +108,7 @@ def kubeconfig(project: Project, server: str) -> str:
 
 def test_a_server_other_than_the_one_that_has_the_objects(project: Project) -> None:
     there = WITHOUT_AWS | {"kubeconfig": kubeconfig(project, "https://127.0.0.1:2"), "kubeContext": "prod"}
-    project.stack("prod", there)
+    project.stack("prod", there | DIRECT)
     imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
     assert imported.code == 0, imported.output
     before = project.snapshot()
@@ -115,8 +116,17 @@ def test_a_server_other_than_the_one_that_has_the_objects(project: Project) -> N
     assert project.snapshot() == before
 
 
-def test_a_cluster_on_aws_for_objects_that_are_elsewhere(project: Project) -> None:
+def test_a_delivery_from_git_for_a_service_that_is_pulumis(project: Project) -> None:
     project.stack("prod")
+    imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
+    assert imported.code == 0, imported.output
+    before = project.snapshot()
+    refused(project.preview("prod"), "prod", "Write delivery: direct")
+    assert project.snapshot() == before
+
+
+def test_a_cluster_on_aws_for_objects_that_are_elsewhere(project: Project) -> None:
+    project.stack("prod", DIRECT)
     imported = project.pulumi("stack", "import", "--stack", "prod", stdin=json.dumps(deployed("200Gi")))
     assert imported.code == 0, imported.output
     before = project.snapshot()
@@ -128,7 +138,7 @@ def test_an_update_with_placeholders(project: Project) -> None:
     project.stack("prod")
     finished = project.pulumi("up", "--yes", "--skip-preview", "--stack", "prod")
     refused(finished, "prod", "is a placeholder")
-    assert "4 problems" in finished.output, "domain, image, e-mail address, networks"
+    assert "5 problems" in finished.output, "domain, image, e-mail address, networks, repository"
     assert "aws:" not in finished.output, "nothing is paid for"
 
 
