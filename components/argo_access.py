@@ -1,7 +1,7 @@
 """Who may sign in to Argo CD, and what they may do there.
 
-Who has signed in may look; nobody else may even look. A deployer may sync and roll back the speech service's
-applications, and nothing else: what is to run is said in git, by a commit.
+Who has signed in may look; nobody else may even look. A deployer may sync the speech service's application, and nothing
+else: what is to run is said in git, by a commit.
 https://argo-cd.readthedocs.io/en/release-3.2/operator-manual/rbac/
 """
 

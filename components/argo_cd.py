@@ -20,7 +20,8 @@ from components.argo_changes import ArgoCdChanges
 from components.argo_route import ArgoCdRoute, ArgoCdRouteArgs
 from components.argo_secrets import GitCredential, repository_secret
 from components.argo_workloads import ArgoCdResources, disruption_budgets, run
-from components.edge import Exposure
+from components.edge import Exposure, authority
+from components.upstream.images import use_registry
 from components.upstream.install import install
 from components.upstream.objects import KubernetesObject, parse_manifest, transform
 from components.upstream.pin import Upstream
@@ -67,7 +68,7 @@ class ArgoCdArgs:
     """Who else may sign in. None makes a local account `deployer`, for tokens."""
 
     deployers: tuple[str, ...] = ()
-    """Groups of the OpenID Connect provider whose members may sync and roll back."""
+    """Groups of the OpenID Connect provider whose members may sync."""
 
     repository: GitCredential | None = None
     """None for a public one."""
@@ -93,8 +94,7 @@ class ArgoCd(pulumi.ComponentResource):
     def __init__(self, name: str, args: ArgoCdArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:argocd:ArgoCd", name, None, opts)
         _refuse(name, args)
-        authority = args.domain if args.https_port == 443 else f"{args.domain}:{args.https_port}"
-        url = f"https://{authority}" if args.domain else None
+        url = f"https://{authority(args.domain, args.https_port)}" if args.domain else None
         changes = ArgoCdChanges(
             url=url,
             # Behind a route only: nobody else's way in leads through the nodes' addresses.
@@ -107,7 +107,9 @@ class ArgoCd(pulumi.ComponentResource):
             notifications=args.notifications,
         )
         objects = transform(parse_manifest(args.store.locate(args.upstream)), changes.all())
-        run(objects, args.resources, args.image_registry)
+        run(objects, args.resources)
+        if args.image_registry:
+            use_registry(objects, args.image_registry)
         _put_into_namespace(objects)
         objects += disruption_budgets(objects)
         if args.repository:

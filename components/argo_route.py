@@ -12,6 +12,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.certificate import certificate, virtual_host, wait_for
 from components.edge import STREAM_IDLE
 
 _TLS_SECRET: Final = "argocd-tls"  # noqa: S105 - a name, not a secret
@@ -39,30 +40,20 @@ class ArgoCdRoute(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ArgoCdRouteArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:argocd:ArgoCdRoute", name, None, opts)
-        certificate = self._certificate(name, args)
-        self._proxy(name, args, certificate)
+        signed = certificate(
+            f"{name}-certificate",
+            name="argocd",
+            namespace=args.namespace,
+            domain=args.domain,
+            secret_name=_TLS_SECRET,
+            issuer_name=args.issuer_name,
+            wait=args.await_certificate,
+            parent=self,
+        )
+        self._proxy(name, args, signed)
         self.register_outputs({})
 
-    def _certificate(self, name: str, args: ArgoCdRouteArgs) -> kubernetes.apiextensions.CustomResource:
-        return kubernetes.apiextensions.CustomResource(
-            f"{name}-certificate",
-            api_version="cert-manager.io/v1",
-            kind="Certificate",
-            metadata={
-                "name": "argocd",
-                "namespace": args.namespace,
-                "annotations": _wait_for("condition=Ready", args.await_certificate),
-            },
-            spec={
-                "secretName": _TLS_SECRET,
-                "dnsNames": [args.domain],
-                "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
-                "issuerRef": {"name": args.issuer_name, "kind": "ClusterIssuer"},
-            },
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
-    def _proxy(self, name: str, args: ArgoCdRouteArgs, certificate: pulumi.Resource) -> None:
+    def _proxy(self, name: str, args: ArgoCdRouteArgs, signed: pulumi.Resource) -> None:
         kubernetes.apiextensions.CustomResource(
             f"{name}-proxy",
             api_version="projectcontour.io/v1",
@@ -70,16 +61,13 @@ class ArgoCdRoute(pulumi.ComponentResource):
             metadata={
                 "name": "argocd",
                 "namespace": args.namespace,
-                "annotations": _wait_for("jsonpath={.status.currentStatus}=valid", args.await_certificate),
+                "annotations": wait_for("jsonpath={.status.currentStatus}=valid", args.await_certificate),
             },
             spec={
-                "virtualhost": {
-                    "fqdn": args.domain,
-                    "tls": {"secretName": _TLS_SECRET, "minimumProtocolVersion": "1.2"},
-                },
+                "virtualhost": virtual_host(args.domain, _TLS_SECRET),
                 "routes": [*([] if args.webhook else [_NO_WEBHOOK]), _GRPC, _HTTP],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[certificate]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[signed]),
         )
 
 
@@ -104,7 +92,3 @@ _NO_WEBHOOK: Final[dict[str, Any]] = {
     "conditions": [{"prefix": "/api/webhook"}],
     "directResponsePolicy": {"statusCode": 403, "body": "No webhook secret is set.\n"},
 }
-
-
-def _wait_for(condition: str, wait: bool) -> dict[str, str]:
-    return {"pulumi.com/waitFor": condition} if wait else {}

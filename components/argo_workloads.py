@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from components.hardening import harden
 from components.nodes import EDGE_NODE_SELECTOR
-from components.upstream.images import mirrored
 from components.upstream.objects import WORKLOADS, KubernetesObject, containers, name_of, pod_spec
 from components.upstream.source import UpstreamError
 
@@ -46,8 +45,8 @@ _HAPROXY: Final = ContainerResources(cpu="20m", memory="64Mi", memory_limit="256
 _HELPERS: Final = ("secret-init", "copyutil", "config-init", "sentinel", "split-brain-fix")
 
 
-def run(objects: Iterable[KubernetesObject], resources: ArgoCdResources, registry: str | None) -> None:
-    """Bounds, places and hardens every workload among `objects`, in place; `registry` is a mirror of its images'."""
+def run(objects: Iterable[KubernetesObject], resources: ArgoCdResources) -> None:
+    """Bounds, places and hardens every workload among `objects`, in place."""
     by_container = _by_container(resources)
     for workload in _workloads(objects):
         pod_spec(workload)["nodeSelector"] = dict(EDGE_NODE_SELECTOR)
@@ -61,8 +60,6 @@ def run(objects: Iterable[KubernetesObject], resources: ArgoCdResources, registr
             container["resources"] = _written(by_container[container["name"]])
             # Tags are never moved, and a node that has the image starts the pod also while the registry is away.
             container["imagePullPolicy"] = "IfNotPresent"
-            if registry:
-                container["image"] = mirrored(container["image"], registry)
 
 
 def disruption_budgets(objects: Iterable[KubernetesObject]) -> list[KubernetesObject]:
@@ -92,7 +89,7 @@ def _by_container(resources: ArgoCdResources) -> Mapping[str, ContainerResources
 
 
 def _workloads(objects: Iterable[KubernetesObject]) -> Iterable[KubernetesObject]:
-    return (item for item in objects if item["kind"] in WORKLOADS | {"StatefulSet"})
+    return (item for item in objects if item["kind"] in WORKLOADS)
 
 
 def _written(resources: ContainerResources) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What Argo CD delivers, and how far it may go: one Application from one directory of one repository.
 
 Refuses, through its project, any other repository, cluster, namespace or kind: a commit that adds a ClusterRole, or an
-object to another namespace, is reported and not applied. So the service's namespace is made here too. https://argo-cd.readthedocs.io/en/release-3.2/user-guide/projects/
+object to another namespace, is reported and not applied. So the service's namespace is made here too.
+https://argo-cd.readthedocs.io/en/release-3.2/user-guide/projects/
 """
 
 from collections.abc import Sequence

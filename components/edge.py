@@ -43,3 +43,8 @@ STREAM_IDLE: Final = f"{STREAM_IDLE_SECONDS // 60}m"
 
 INGRESS_CLASS: Final = "contour"
 """The class that Contour answers to when it is told of none."""
+
+
+def authority(domain: str, port: int) -> str:
+    """Host, and port where it is not the scheme's own."""
+    return domain if port == 443 else f"{domain}:{port}"

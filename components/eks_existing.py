@@ -8,11 +8,13 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from components.aws_lookup import look_up
 from components.eks_addon import VITAL_ADDONS, Addon
 from components.eks_addons import NETWORK_POLICY, VPC_CNI
 
@@ -40,15 +42,12 @@ class ExistingCluster:
 
 def find_cluster(name: str, parent: pulumi.Resource) -> ExistingCluster:
     """The cluster of this name; fails where there is none."""
-    try:
-        found = aws.eks.get_cluster(name=name, opts=pulumi.InvokeOptions(parent=parent))
-    except Exception as error:
-        if any(absent in str(error) for absent in _ABSENT):
-            raise pulumi.RunError(
-                f"tts-platform:eksCluster: there is no EKS cluster {name} in this account and region. "
-                "Write the name of one, or take eksCluster out to make one."
-            ) from None
-        raise
+    found = look_up(lambda: aws.eks.get_cluster(name=name, opts=pulumi.InvokeOptions(parent=parent)), _ABSENT)
+    if found is None:
+        raise pulumi.RunError(
+            f"tts-platform:eksCluster: there is no EKS cluster {name} in this account and region. "
+            "Write the name of one, or take eksCluster out to make one."
+        )
     return ExistingCluster(
         cluster_name=found.name,
         kubernetes_version=found.version,
@@ -74,7 +73,7 @@ def missing_addons(
         if addon.name in own:
             missing.append(addon)
             continue
-        found = _find_addon(cluster, addon.name, parent)
+        found = look_up(partial(_addon, cluster, addon.name, parent), _ABSENT)
         if found is None and addon.name in VITAL_ADDONS:
             if addon.name == VPC_CNI:
                 pulumi.log.warn(
@@ -87,16 +86,8 @@ def missing_addons(
     return missing
 
 
-def _find_addon(cluster: str, name: str, parent: pulumi.Resource) -> aws.eks.GetAddonResult | None:
-    try:
-        return aws.eks.get_addon(
-            cluster_name=cluster, addon_name=name, opts=pulumi.InvokeOptions(parent=parent)
-        )
-    except Exception as error:
-        # Pulumi raises a bare Exception. Anything but "not there" (no right to look, say) must not pass for it.
-        if any(absent in str(error) for absent in _ABSENT):
-            return None
-        raise
+def _addon(cluster: str, name: str, parent: pulumi.Resource) -> aws.eks.GetAddonResult:
+    return aws.eks.get_addon(cluster_name=cluster, addon_name=name, opts=pulumi.InvokeOptions(parent=parent))
 
 
 def _warn_unless_enforced(cluster: str, values: str | None, parent: pulumi.Resource) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.aws_lookup import look_up
+
 
 @dataclass(frozen=True, kw_only=True)
 class HostedZone:
@@ -22,16 +24,15 @@ class HostedZone:
 
 def find_zone(name: str, account: aws.Provider) -> HostedZone:
     """The zone of this name; asked at once, so that a wrong name is refused before anything is made."""
-    try:
-        found = aws.route53.get_zone(
+    found = look_up(
+        lambda: aws.route53.get_zone(
             name=name, private_zone=False, opts=pulumi.InvokeOptions(provider=account)
+        ),
+        absent=["no matching Route 53 Hosted Zone found"],
+    )
+    if found is None:
+        raise pulumi.RunError(
+            f"tts-platform:dnsZone: there is no public zone {name} in this account. "
+            "Write the name of one, or take dnsZone out and point the domain at the output load_balancer."
         )
-    except Exception as error:
-        # Pulumi raises a bare Exception. Anything but "not there" (no right to look, say) must not pass for it.
-        if "no matching Route 53 Hosted Zone found" in str(error):
-            raise pulumi.RunError(
-                f"tts-platform:dnsZone: there is no public zone {name} in this account. "
-                "Write the name of one, or take dnsZone out and point the domain at the output load_balancer."
-            ) from None
-        raise
     return HostedZone(name=name, zone_id=str(found.zone_id))

@@ -13,9 +13,7 @@ from rich.console import Console
 from local import toolchain
 from local.cluster import layout, lifecycle
 from local.cluster import status as cluster_status
-from local.cluster.layout import NODES
 from local.errors import LocalError
-from local.images import assembly
 
 Name = Annotated[str, typer.Option(help="Name of the cluster; several can run side by side.")]
 
@@ -88,11 +86,7 @@ def upstream() -> None:
 @app.command()
 def images(file: Path, name: Name = "default") -> None:
     """Assembles the images of a definition file and loads them into the cluster's nodes."""
-    cluster = _existing(name)
-    binaries = toolchain.ensure(console, *assembly.groups(file))
-    archive = assembly.archive(console, binaries, file)
-    for node in NODES:
-        lifecycle.load_images(cluster, node, archive, binaries)
+    lifecycle.add_images(_existing(name), file, console)
 
 
 def _existing(name: str) -> layout.Cluster:

@@ -35,9 +35,9 @@ def read(
 
     Raises SettingsError where the program would refuse the settings.
     """
-    declared = _parsed(root / "Pulumi.yaml")["config"]
+    declared = parsed(root / "Pulumi.yaml")["config"]
     defaults = {key: item.get("default", "") for key, item in declared.items()}
-    written = _config(_parsed(path(root, stack)))
+    written = _config(parsed(path(root, stack)))
     values = {key: _as_the_engine_says(value) for key, value in written.items()}
     return load(
         stack, defaults | values | instead, existing or {}, {key for key in written if _secret(written[key])}
@@ -92,7 +92,8 @@ def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
             yield key.value, value
 
 
-def _parsed(file: Path) -> dict[str, Any]:
+def parsed(file: Path) -> dict[str, Any]:
+    """The document of a project's or a stack's file. Raises OpsError where it is not YAML."""
     try:
         document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:

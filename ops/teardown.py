@@ -50,7 +50,7 @@ class Kept:
 
 def refuse_protected(pulumi: Pulumi) -> None:
     """Raises OpsError while the service itself is protected."""
-    if any(item["type"] == _NAMESPACE and item.get("protect") for item in _resources(pulumi)):
+    if any(item["type"] == _NAMESPACE and item.get("protect") for item in in_state(pulumi)):
         stack = pulumi.stack
         raise OpsError(
             f"Stack {stack} is protected. If its end is meant: "
@@ -63,9 +63,9 @@ def teardown(pulumi: Pulumi) -> list[Kept]:
     """Destroys what is not protected, and returns what is left."""
     refuse_protected(pulumi)
     # The state knows a claim as it was made; which volume it has got since is for the cluster to say.
-    if any(item["type"] == _CLAIM for item in _resources(pulumi)):
+    if any(item["type"] == _CLAIM for item in in_state(pulumi)):
         pulumi.run("refresh", "--yes", "--skip-preview", "--target", f"**{_CLAIM}::**")
-    resources = _resources(pulumi)
+    resources = in_state(pulumi)
     if any(item["type"] == _APPLICATION for item in resources):
         resources += _delivered_claims(pulumi)
     volumes = _as_the_cloud_knows_them(pulumi, list(retained(resources)))
@@ -75,7 +75,7 @@ def teardown(pulumi: Pulumi) -> list[Kept]:
         # The next try knows nothing of claims that are gone already.
         names = ", ".join(item.name for item in volumes) or "none"
         raise OpsError(f"{error} Try again. Volumes that stay: {names}.") from None
-    return [*protected(_resources(pulumi)), *volumes]
+    return [*protected(in_state(pulumi)), *volumes]
 
 
 def _delivered_claims(pulumi: Pulumi) -> list[Resource]:
@@ -144,7 +144,8 @@ def retained(resources: Sequence[Resource]) -> Iterator[Kept]:
             yield Kept("PersistentVolume", spec["volumeName"], f"retained, of claim {claim}")
 
 
-def _resources(pulumi: Pulumi) -> list[Resource]:
+def in_state(pulumi: Pulumi) -> list[Resource]:
+    """Every resource in the stack's state."""
     state = json.loads(pulumi.run("stack", "export", capture=True).stdout)
     resources: list[Resource] = (state.get("deployment") or {}).get("resources") or []
     return resources

@@ -24,6 +24,7 @@ from urllib.parse import quote
 import psutil
 import yaml
 
+from ops import stack_file
 from ops.errors import OpsError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -68,7 +69,7 @@ class Workspace:
         if not passphrase.exists():
             passphrase.touch(mode=0o600)
             passphrase.write_text(secrets.token_urlsafe(32))
-        committed = _settings(CHECKOUT / f"Pulumi.{self.stack}.yaml")
+        committed = stack_file.parsed(CHECKOUT / f"Pulumi.{self.stack}.yaml").get("config", {})
         document: dict[str, Any] = {}
         if self.config_file.exists():
             # The engine keeps the salt of the stack's secrets in this file, so that what is not config stays.
@@ -153,15 +154,6 @@ class OwnBackend:
         if run.returncode != 0:
             raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed.")
         return run
-
-
-def _settings(file: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config", {})
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise OpsError(f"{file.name} is not YAML: {where}. Mend the line that it names.") from None
-    return config
 
 
 @contextlib.contextmanager

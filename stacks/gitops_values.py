@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 
 from stacks.problems import Refusal
-from stacks.values import Text, Whole
+from stacks.values import Text, Whole, https_url
 
 
 def _repository(text: str) -> str:
@@ -43,14 +43,6 @@ def _poll_seconds(seconds: int) -> int:
     return seconds
 
 
-def _oidc_issuer(text: str) -> str:
-    if not re.fullmatch(r"https://[^\s/]+(/\S*)?", text):
-        raise Refusal(
-            "is not an https URL.", "Write the provider's issuer URL (https://login.acme.io/realms/acme)."
-        )
-    return text
-
-
 def _secret(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().strip():
         raise Refusal("is blank.", "Set it again, or take it out.")
@@ -60,5 +52,7 @@ def _secret(value: SecretStr) -> SecretStr:
 Repository = Annotated[str, AfterValidator(_repository)]
 Revision = Annotated[Text, AfterValidator(_revision)]
 PollSeconds = Annotated[Whole, AfterValidator(_poll_seconds)]
-OidcIssuer = Annotated[Text, AfterValidator(_oidc_issuer)]
+OidcIssuer = Annotated[
+    Text, https_url("Write the provider's issuer URL (https://login.acme.io/realms/acme).")
+]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]

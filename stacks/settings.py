@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.edge import Exposure
+from components.edge import Exposure, authority
 from components.tts.engine import Engine, Resources
 from components.tts.rollout import Rollout
 from stacks.aws_settings import AwsSettings
@@ -15,6 +15,7 @@ from stacks.engines import CUSTOM, ENGINES
 from stacks.gitops_settings import GitOpsSettings
 from stacks.profile import Profile
 from stacks.values import (
+    AcmeDirectory,
     Cpu,
     Domain,
     EdgeCidr,
@@ -22,7 +23,6 @@ from stacks.values import (
     Flag,
     Gpus,
     HomePath,
-    HttpsUrl,
     Image,
     Memory,
     NamespaceName,
@@ -76,7 +76,7 @@ class StackSettings(BaseModel):
     memory_limit: Memory | None = None
     issuer: Issuer
     acme_email: Email | None = None
-    acme_server: HttpsUrl | None = None
+    acme_server: AcmeDirectory | None = None
     acme_ca: Pem | None = None
     exposure: Exposure
     edge_cidrs: tuple[EdgeCidr, ...] = ()
@@ -118,8 +118,7 @@ class Stack:
     @property
     def authority(self) -> str:
         """Host, and port where it is not the scheme's own."""
-        port = self.settings.https_port
-        return self.settings.domain if port == 443 else f"{self.settings.domain}:{port}"
+        return authority(self.settings.domain, self.settings.https_port)
 
 
 def engine_of(settings: StackSettings) -> Engine:

@@ -146,12 +146,15 @@ def _edge_cidr(text: str) -> str:
     return text
 
 
-def _https_url(text: str) -> str:
-    if not re.fullmatch(r"https://[^\s/]+(/\S*)?", text):
-        raise Refusal(
-            "is not an https URL.", "Write the ACME directory's URL (https://acme.example.com/directory)."
-        )
-    return text
+def https_url(instead: str) -> AfterValidator:
+    """Takes an https URL; `instead` says which one is wanted."""
+
+    def validate(text: str) -> str:
+        if not re.fullmatch(r"https://[^\s/]+(/\S*)?", text):
+            raise Refusal("is not an https URL.", instead)
+        return text
+
+    return AfterValidator(validate)
 
 
 def _server_url(text: str) -> str:
@@ -228,7 +231,9 @@ Cpu = Annotated[str, BeforeValidator(_cpu)]
 Memory = Annotated[str, BeforeValidator(_memory)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 EdgeCidr = Annotated[Cidr, AfterValidator(_edge_cidr)]
-HttpsUrl = Annotated[str, AfterValidator(_https_url)]
+AcmeDirectory = Annotated[
+    str, https_url("Write the ACME directory's URL (https://acme.example.com/directory).")
+]
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
 Email = Annotated[str, AfterValidator(_email)]
 Pem = Annotated[str, AfterValidator(_pem)]

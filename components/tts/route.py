@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.certificate import certificate, virtual_host, wait_for
 from components.edge import STREAM_IDLE
 
 _TLS_SECRET = "speech-tls"  # noqa: S105 - a name, not a secret
@@ -37,35 +38,20 @@ class Route(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RouteArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:tts:Route", name, None, opts)
-        certificate = self._certificate(name, args)
-        self._proxy(name, args, certificate)
+        signed = certificate(
+            f"{name}-certificate",
+            name="speech",
+            namespace=args.namespace,
+            domain=args.domain,
+            secret_name=_TLS_SECRET,
+            issuer_name=args.issuer_name,
+            wait=args.await_certificate,
+            parent=self,
+        )
+        self._proxy(name, args, signed)
         self.register_outputs({})
 
-    def _certificate(self, name: str, args: RouteArgs) -> kubernetes.apiextensions.CustomResource:
-        return kubernetes.apiextensions.CustomResource(
-            f"{name}-certificate",
-            api_version="cert-manager.io/v1",
-            kind="Certificate",
-            metadata={
-                "name": "speech",
-                "namespace": args.namespace,
-                "annotations": _wait_for("condition=Ready", args.await_certificate),
-            },
-            spec={
-                "secretName": _TLS_SECRET,
-                "dnsNames": [args.domain],
-                "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
-                "issuerRef": {"name": args.issuer_name, "kind": "ClusterIssuer"},
-            },
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
-    def _proxy(self, name: str, args: RouteArgs, certificate: pulumi.Resource) -> None:
-        # With `tls` set, Contour answers plain HTTP with a 301 to HTTPS by itself.
-        virtual_host = {
-            "fqdn": args.domain,
-            "tls": {"secretName": _TLS_SECRET, "minimumProtocolVersion": "1.2"},
-        }
+    def _proxy(self, name: str, args: RouteArgs, signed: pulumi.Resource) -> None:
         streams = [_route(args, prefix, websockets=True) for prefix in args.stream_paths]
         kubernetes.apiextensions.CustomResource(
             f"{name}-proxy",
@@ -74,10 +60,13 @@ class Route(pulumi.ComponentResource):
             metadata={
                 "name": "speech",
                 "namespace": args.namespace,
-                "annotations": _wait_for("jsonpath={.status.currentStatus}=valid", args.await_certificate),
+                "annotations": wait_for("jsonpath={.status.currentStatus}=valid", args.await_certificate),
             },
-            spec={"virtualhost": virtual_host, "routes": [*streams, _route(args, "/", websockets=False)]},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[certificate]),
+            spec={
+                "virtualhost": virtual_host(args.domain, _TLS_SECRET),
+                "routes": [*streams, _route(args, "/", websockets=False)],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[signed]),
         )
 
 
@@ -100,7 +89,3 @@ def _route(args: RouteArgs, prefix: str, *, websockets: bool) -> dict[str, Any]:
             "healthyThresholdCount": 1,
         }
     return route
-
-
-def _wait_for(condition: str, wait: bool) -> dict[str, str]:
-    return {"pulumi.com/waitFor": condition} if wait else {}

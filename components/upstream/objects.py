@@ -15,7 +15,7 @@ from components.upstream.source import UpstreamError
 
 KubernetesObject: TypeAlias = dict[str, Any]
 
-WORKLOADS = frozenset({"Deployment", "DaemonSet", "Job"})
+WORKLOADS = frozenset({"Deployment", "DaemonSet", "StatefulSet", "Job"})
 """The kinds that carry a pod template."""
 
 

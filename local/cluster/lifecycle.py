@@ -78,6 +78,14 @@ def down(name: str, console: Console) -> None:
     console.print(f"Cluster {name} is gone.")
 
 
+def add_images(cluster: Cluster, definitions: Path, console: Console) -> None:
+    """Assembles the images of a definition file and loads them into the cluster's nodes."""
+    tools = toolchain.ensure(console, *assembly.groups(definitions))
+    images = assembly.archive(console, tools, definitions)
+    for node in NODES:
+        load_images(cluster, node, images, tools)
+
+
 def load_images(cluster: Cluster, node: str, images: Path, tools: Path) -> None:
     """Gives a node's containerd the images of an archive, unless it has them."""
     mark = cluster.node_directory(node) / "images" / images.stem

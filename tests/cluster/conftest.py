@@ -8,17 +8,16 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from components.edge import Exposure
-from local.cluster import layout, processes
 from local.cluster.layout import Cluster
 from tests.cluster.deployed import Deployed
 from tests.cluster.door import Door
 from tests.cluster.inventory import inventory
 from tests.cluster.running import Measured, Running, eventually
+from tests.cluster.started import missing, started
 
 CLUSTER = "test"
 
@@ -80,17 +79,8 @@ def measured(pytestconfig: pytest.Config) -> Measured:
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     if os.geteuid() != 0:
-        _missing("the tests of the cluster look into its processes: run them as root")
-    found = layout.find(CLUSTER)
-    if found is None or processes.init(found) is None:
-        _missing(f"cluster {CLUSTER} does not run: python -m local up --name {CLUSTER} --port 0")
-    return found
-
-
-def _missing(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+        missing("the tests of the cluster look into its processes: run them as root")
+    return started(CLUSTER, f"python -m local up --name {CLUSTER} --port 0")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,27 @@ from local.cluster.layout import Cluster
 from ops import speech
 from ops.workspace import Workspace
 
+# The local engine as it is, but for how long it may take to start: nobody has to watch a bad version for three minutes.
+IMPATIENT: dict[str, Any] = {
+    "engine": "custom",
+    "customEngine": {
+        "port": 8091,
+        "healthPath": "/health",
+        "speechPath": "/v1/audio/speech",
+        "streamPaths": ["/v1/audio/speech/stream"],
+        "environment": {"OUTPUTS_DIR": "/outputs"},
+        "outputsPath": "/outputs",
+        "user": 10001,
+        "readOnlyRoot": True,
+        "cpuRequest": "100m",
+        "memoryRequest": "128Mi",
+        "memoryLimit": "256Mi",
+        "pullSeconds": 5,
+        "startupSeconds": 5,
+        "synthesisSeconds": 30,
+    },
+}
+
 
 @dataclass
 class Deployed:

@@ -6,51 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from local import toolchain
-from local.cluster import lifecycle
-from local.cluster.layout import NODES, Cluster
-from local.images import assembly
+from local.cluster.layout import Cluster
 from tests.cluster.conftest import speaks
-from tests.cluster.deployed import Deployed
+from tests.cluster.deployed import IMPATIENT, Deployed
 from tests.cluster.door import Door
 from tests.cluster.load import Load
 from tests.cluster.running import NAMESPACE, SPEECH, Measured, Running, eventually
+from tests.cluster.started import add_images
 
 IMAGE = "localhost/tts-platform/espeak"
 GOOD, CRASHES, NEVER_READY = "1.0.1", "1.0.2", "1.0.3"
-
-# The local engine as it is, but for how long it may take to start: nobody has to watch a bad version for three minutes.
-IMPATIENT: dict[str, Any] = {
-    "engine": "custom",
-    "customEngine": {
-        "port": 8091,
-        "healthPath": "/health",
-        "speechPath": "/v1/audio/speech",
-        "streamPaths": ["/v1/audio/speech/stream"],
-        "environment": {"OUTPUTS_DIR": "/outputs"},
-        "outputsPath": "/outputs",
-        "user": 10001,
-        "readOnlyRoot": True,
-        "cpuRequest": "100m",
-        "memoryRequest": "128Mi",
-        "memoryLimit": "256Mi",
-        "pullSeconds": 5,
-        "startupSeconds": 5,
-        "synthesisSeconds": 30,
-    },
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _images(cluster: Cluster) -> None:
     """The further versions, on both nodes."""
-    quiet = Console(quiet=True)
-    tools = toolchain.ensure(quiet)
-    archive = assembly.archive(quiet, tools, Path(__file__).with_name("images.toml"))
-    for node in NODES:
-        lifecycle.load_images(cluster, node, archive, tools)
+    add_images(cluster, Path(__file__).with_name("images.toml"))
 
 
 @pytest.fixture(autouse=True)

@@ -3,22 +3,17 @@
 `make test-gitops` starts the cluster and runs these tests. Each goes on from where the one before it stopped.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from local import toolchain
-from local.cluster import layout, lifecycle, processes
-from local.cluster.layout import NODES, Cluster
-from local.images import assembly
 from local.paths import CHECKOUT
 from tests.cluster.conftest import measured, pytest_configure, pytest_terminal_summary  # noqa: F401 - shared
 from tests.cluster.inventory import inventory
 from tests.cluster.running import Measured, Running
+from tests.cluster.started import add_images, started
 from tests.gitops.delivered import TOKEN, Delivered
 from tests.gitops.git_server import GitServer
 
@@ -46,23 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def running() -> Running:
-    found = layout.find(CLUSTER)
-    if found is None or processes.init(found) is None:
-        reason = f"cluster {CLUSTER} does not run: make test-gitops starts it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    for file in (CHECKOUT / "local/images/argo-cd.toml", CHECKOUT / "tests/cluster/images.toml"):
-        _load(found, file)
-    return Running(found)
-
-
-def _load(cluster: Cluster, definitions: Path) -> None:
-    quiet = Console(quiet=True)
-    tools = toolchain.ensure(quiet, *assembly.groups(definitions))
-    archive = assembly.archive(quiet, tools, definitions)
-    for node in NODES:
-        lifecycle.load_images(cluster, node, archive, tools)
+    cluster = started(CLUSTER, "make test-gitops starts it")
+    add_images(cluster, CHECKOUT / "local/images/argo-cd.toml", CHECKOUT / "tests/cluster/images.toml")
+    return Running(cluster)
 
 
 @pytest.fixture(scope="session")

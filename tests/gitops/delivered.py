@@ -18,10 +18,11 @@ from kubernetes import client
 
 from local import paths
 from local.cluster.layout import Cluster
-from ops import speech, stack_file
+from ops import speech, stack_file, teardown
 from ops.release import Recorded, release
 from ops.render import render
 from ops.workspace import Workspace
+from tests.cluster.deployed import IMPATIENT
 from tests.cluster.door import Door
 from tests.cluster.running import NAMESPACE, SPEECH, Running, eventually
 from tests.gitops.git_server import BRANCH, GitServer
@@ -36,27 +37,6 @@ TOKEN = "also of the tests"  # noqa: S105 - likewise
 POLL_SECONDS = 20
 PATIENCE = 120
 """Seconds for what takes a few."""
-
-# The local engine as it is, but for how long it may take to start: nobody has to watch a bad version for minutes.
-ENGINE: Mapping[str, Any] = {
-    "engine": "custom",
-    "customEngine": {
-        "port": 8091,
-        "healthPath": "/health",
-        "speechPath": "/v1/audio/speech",
-        "streamPaths": ["/v1/audio/speech/stream"],
-        "environment": {"OUTPUTS_DIR": "/outputs"},
-        "outputsPath": "/outputs",
-        "user": 10001,
-        "readOnlyRoot": True,
-        "cpuRequest": "100m",
-        "memoryRequest": "128Mi",
-        "memoryLimit": "256Mi",
-        "pullSeconds": 5,
-        "startupSeconds": 5,
-        "synthesisSeconds": 30,
-    },
-}
 
 
 @dataclass
@@ -83,7 +63,7 @@ class Delivered:
         base = {
             "kubeconfig": str(self.cluster.kubeconfig),
             "httpsPort": self.cluster.port,
-            **ENGINE,
+            **IMPATIENT,
             "delivery": "gitops",
             "gitRepository": self.server.url,
             "gitPollSeconds": str(POLL_SECONDS),
@@ -111,9 +91,7 @@ class Delivered:
 
     def resources(self) -> list[dict[str, Any]]:
         """What Pulumi has, as its state says."""
-        state = json.loads(self.workspace.run("stack", "export", capture=True).stdout)
-        found: list[dict[str, Any]] = state["deployment"]["resources"]
-        return found
+        return teardown.in_state(self.workspace)
 
     @cached_property
     def authority(self) -> str:

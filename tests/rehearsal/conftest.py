@@ -17,16 +17,13 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from local import toolchain
-from local.cluster import layout, lifecycle, processes
-from local.cluster.layout import NODES, Cluster
-from local.images import assembly
-from ops import speech
+from ops import speech, teardown
 from ops.workspace import Workspace
 from tests.aws.account import TAGS, Account
 from tests.cluster.door import DOMAIN, Door
 from tests.cluster.inventory import inventory
 from tests.cluster.running import Running, eventually
+from tests.cluster.started import add_images, started
 
 CLUSTER = "rehearsal"
 IMAGE = "localhost/tts-platform/espeak"
@@ -89,9 +86,7 @@ class Production:
         return [step for step in steps if "newState" in step]
 
     def resources(self) -> list[dict[str, Any]]:
-        state = json.loads(self.pulumi("stack", "export").stdout)
-        resources: list[dict[str, Any]] = (state["deployment"] or {}).get("resources") or []
-        return resources
+        return teardown.in_state(self)
 
     def ids(self) -> dict[str, str]:
         """What each resource is called by its owner: another id is another resource."""
@@ -146,22 +141,9 @@ def counts(pytestconfig: pytest.Config) -> Counts:
 
 @pytest.fixture(scope="session")
 def running() -> Running:
-    found = layout.find(CLUSTER)
-    if found is None or processes.init(found) is None:
-        reason = f"cluster {CLUSTER} does not run: make rehearse starts it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    _load_images(found)
-    return Running(found)
-
-
-def _load_images(cluster: Cluster) -> None:
-    quiet = Console(quiet=True)
-    tools = toolchain.ensure(quiet)
-    archive = assembly.archive(quiet, tools, Path(__file__).with_name("images.toml"))
-    for node in NODES:
-        lifecycle.load_images(cluster, node, archive, tools)
+    cluster = started(CLUSTER, "make rehearse starts it")
+    add_images(cluster, Path(__file__).with_name("images.toml"))
+    return Running(cluster)
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,7 @@ class TestWorkloads:
         pod = {"containers": [{"name": "sidecar", "image": "acme/sidecar:1"}]}
         workload = {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": {"spec": pod}}}
         with pytest.raises(UpstreamError, match="sidecar"):
-            run([workload], ArgoCdResources(), None)
+            run([workload], ArgoCdResources())
 
     def test_a_drain_takes_one_of_several(self) -> None:
         recording = argo_cd(upstream=ARGO_CD_HA)

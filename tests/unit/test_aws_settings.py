@@ -10,22 +10,13 @@ from typing import Any, ClassVar
 import pytest
 
 from components.storage_backend import EBS_STORAGE_CLASS, EFS_STORAGE_CLASS
-from stacks.load import load
-from stacks.problems import Problem, SettingsError
+from stacks.problems import Problem
 from stacks.settings import ExistingClaim
 from stacks.state_checks import resettled
+from tests.support import settings
 
 PROD: dict[str, Any] = {
-    "domain": "tts.example.com",
-    "engine": "cosyvoice",
-    "image": "registry.example.com/speech/cosyvoice:1.4.2",
-    "replicas": "2",
-    "gpusPerPod": "1",
-    "outputsSize": "200Gi",
-    "httpsPort": "443",
-    "namespace": "tts",
-    "acmeEmail": "platform@example.com",
-    "delivery": "direct",
+    **settings.PROD,
     "awsRegion": "eu-central-1",
     "owner": "speech",
     "zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
@@ -46,11 +37,7 @@ MODEL = {"engine": "vllm-omni", "args": ["--model", "/models/cosyvoice3"]}
 def problems(
     changes: Mapping[str, Any], stack: str = "prod", existing: Mapping[str, ExistingClaim] | None = None
 ) -> dict[str, Problem]:
-    try:
-        load(stack, {**PROD, **changes}, existing or {})
-    except SettingsError as error:
-        return {problem.key: problem for problem in error.problems}
-    return {}
+    return settings.problems({**PROD, **changes}, stack, existing)
 
 
 REFUSED: list[tuple[str, Mapping[str, Any], str]] = [

@@ -9,19 +9,17 @@ from stacks.choices import Delivery
 from stacks.gitops_settings import SECRETS
 from stacks.load import load
 from stacks.placeholders import placeholders
-from stacks.problems import Problem, SettingsError
+from stacks.problems import Problem
 from stacks.settings import Stack
 from stacks.state_checks import redelivered
+from tests.support import settings
 
 PROD: dict[str, Any] = {
+    **settings.PROD,
+    # As the profile says; and nothing is a placeholder.
+    "delivery": "",
     "domain": "tts.acme.io",
-    "engine": "cosyvoice",
     "image": "registry.acme.io/speech/cosyvoice:1.4.2",
-    "replicas": "2",
-    "gpusPerPod": "1",
-    "outputsSize": "200Gi",
-    "httpsPort": "443",
-    "namespace": "tts",
     "acmeEmail": "platform@acme.io",
     "gitRepository": "https://git.acme.io/speech.git",
 }
@@ -50,11 +48,7 @@ def made(changes: Mapping[str, Any], stack: str = "prod", secret: Collection[str
 def problems(
     changes: Mapping[str, Any], stack: str = "prod", secret: Collection[str] = SECRETS
 ) -> dict[str, Problem]:
-    try:
-        made(changes, stack, secret)
-    except SettingsError as error:
-        return {problem.key: problem for problem in error.problems}
-    return {}
+    return settings.problems({**PROD, **changes}, stack, secret=secret)
 
 
 @pytest.mark.parametrize(

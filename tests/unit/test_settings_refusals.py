@@ -10,20 +10,9 @@ from stacks.load import load
 from stacks.problems import Problem, SettingsError
 from stacks.settings import ExistingClaim
 from stacks.state_checks import moved
+from tests.support import settings
 
-PROD: dict[str, Any] = {
-    "domain": "tts.example.com",
-    "engine": "cosyvoice",
-    "image": "registry.example.com/speech/cosyvoice:1.4.2",
-    "replicas": "2",
-    "gpusPerPod": "1",
-    "outputsSize": "200Gi",
-    "httpsPort": "443",
-    "namespace": "tts",
-    "acmeEmail": "platform@example.com",
-    "delivery": "direct",
-    "edgeCidrs": ["10.64.0.0/20"],
-}
+PROD: dict[str, Any] = {**settings.PROD, "edgeCidrs": ["10.64.0.0/20"]}
 
 CUSTOM: dict[str, Any] = {
     "port": 8000,
@@ -42,11 +31,7 @@ CUSTOM: dict[str, Any] = {
 def problems(
     changes: Mapping[str, Any], stack: str = "prod", existing: Mapping[str, ExistingClaim] | None = None
 ) -> dict[str, Problem]:
-    try:
-        load(stack, {**PROD, **changes}, existing or {})
-    except SettingsError as error:
-        return {problem.key: problem for problem in error.problems}
-    return {}
+    return settings.problems({**PROD, **changes}, stack, existing)
 
 
 def test_what_the_others_change_is_fine_by_itself() -> None:
