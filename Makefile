@@ -3,6 +3,8 @@
 NAME ?= default
 PORT ?=
 CONTEXT ?=
+# As it is in the environment: a reason may have any character.
+export WHY
 PYTHON ?= python3
 KUBECONFIG ?= $(HOME)/.kube/config
 
@@ -13,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview destroy rehearse fmt render release rollback diff-stacks test-gitops
+.PHONY: help up down status test test-packages check preview destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore audit test-gitops
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +77,23 @@ rollback: $(INSTALLED) ## Undo a stack's last change, in one commit: make rollba
 diff-stacks: $(INSTALLED) ## Show two stacks' settings side by side: make diff-stacks FROM=dev TO=prod
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "error: name two stacks: make diff-stacks FROM=dev TO=prod"; exit 1; }
 	@$(PY) -m ops diff-stacks $(FROM) $(TO)
+
+snapshots: $(INSTALLED) ## List a stack's snapshots: make snapshots STACK=prod
+	@test -n "$(STACK)" || { echo "error: name a stack: make snapshots STACK=prod"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots list --name="$(NAME)" -- "$(STACK)"
+
+snapshot: $(INSTALLED) ## Take a snapshot now: make snapshot STACK=prod WHY="before the new voices"
+	@test -n "$(STACK)" -a -n "$$WHY" || { echo 'error: make snapshot STACK=prod WHY="before the new voices"'; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots take --name="$(NAME)" --why="$$WHY" -- "$(STACK)"
+
+restore: $(INSTALLED) ## Put a snapshot back, with new volumes: make restore STACK=prod SNAPSHOT=... (WITH_IMAGE=1 the image too)
+	@test -n "$(STACK)" -a -n "$(SNAPSHOT)" || { echo "error: make restore STACK=prod SNAPSHOT=<one that make snapshots shows>"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots restore --name="$(NAME)" $(if $(WHY),--why="$$WHY") \
+		$(if $(WITH_IMAGE),--with-image) $(if $(YES),--yes) $(if $(BRANCH),--branch="$(BRANCH)") -- "$(STACK)" "$(SNAPSHOT)"
+
+audit: $(INSTALLED) ## Show who did what to a stack's snapshots: make audit STACK=prod
+	@test -n "$(STACK)" || { echo "error: name a stack: make audit STACK=prod"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops audit --name="$(NAME)" -- "$(STACK)"
 
 destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
 	@test -n "$(STACK)" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }

@@ -3,12 +3,14 @@
 import pulumi
 
 from components.argo_cd import ArgoCd
+from components.audit_policy import AuditPolicy, AuditPolicyArgs
 from components.cert_manager import CertManager
 from components.cluster import connect
 from components.contour import Contour
 from components.delivery import Delivery
 from components.delivery_check import checked
 from components.issuer import ClusterIssuer, ClusterIssuerArgs
+from components.snapshot_class import SnapshotClass
 from components.tts.deployment import DEPLOYMENT
 from components.tts.rollout import OUTPUTS_CLAIM
 from components.tts.service import TtsService
@@ -38,12 +40,18 @@ issuer = ClusterIssuer(
     ClusterIssuerArgs(issuer=arguments.issuer(stack), cert_manager_namespace=cert_manager.namespace),
     pulumi.ResourceOptions(providers=[provider], depends_on=[cert_manager]),
 )
-after = pulumi.ResourceOptions(
-    providers=[provider], depends_on=[contour, issuer, *([platform] if platform else [])]
-)
+before: list[pulumi.Resource] = [contour, issuer, *([platform] if platform else [])]
+snapshots = arguments.snapshot_class(stack)
+if snapshots is not None:
+    controlled = pulumi.ResourceOptions(providers=[provider], depends_on=[platform] if platform else [])
+    before += [
+        SnapshotClass("snapshots", snapshots, controlled),
+        AuditPolicy("audit", AuditPolicyArgs(namespace=stack.settings.namespace), controlled),
+    ]
+after = pulumi.ResourceOptions(providers=[provider], depends_on=before)
 if stack.gitops is None:
     volumes = platform.volumes if platform else arguments.provisioning(stack)
-    TtsService("tts", arguments.tts_service(stack, issuer.issuer_name, volumes), after)
+    TtsService("tts", arguments.tts_service(stack, issuer.issuer_name, volumes, config.failed_job()), after)
 else:
     argo_cd = ArgoCd("argo-cd", arguments.argo_cd(stack, stack.gitops, issuer.issuer_name), after)
     delivery = Delivery(

@@ -26,6 +26,7 @@ from components.hosted_zone import find_zone
 from components.network import Network, NetworkArgs
 from components.outputs_bucket import OutputsBucket, OutputsBucketArgs
 from components.shared_file_system import SharedFileSystem, SharedFileSystemArgs
+from components.snapshot_copies import SnapshotCopies, SnapshotCopiesArgs, refuse_another_key
 from components.storage_backend import Provisioning, StorageBackend
 from components.subnets import ExistingNetwork
 
@@ -71,7 +72,9 @@ class AwsPlatformArgs:
     """Name of a public Route 53 hosted zone of the account."""
 
     storage: StorageBackend
-    snapshots: bool
+    snapshot_copies: SnapshotCopiesArgs | None
+    """None: no snapshot of a disk leaves its region, its account, or the month."""
+
     outputs_size: str
     namespace: str
     service_account: str
@@ -114,6 +117,8 @@ class AwsPlatform(pulumi.ComponentResource):
 
         # Before anything is made.
         self._zone = find_zone(args.dns_zone, self._aws) if args.dns_zone is not None else None
+        if args.snapshot_copies is not None:
+            refuse_another_key(args.snapshot_copies, self._aws)
         network = self._network()
         cluster = self._cluster(network)
         self.connection = ClusterArgs(
@@ -123,6 +128,8 @@ class AwsPlatform(pulumi.ComponentResource):
         self._gpu_nodes(network, cluster)
         self.load_balancer = self._load_balancer(network, cluster)
         self.volumes = self._storage(network, cluster)
+        if args.snapshot_copies is not None:
+            SnapshotCopies(f"{name}-snapshot-copies", args.snapshot_copies, self._in_account())
 
         self.system = cluster.system
         self.register_outputs({"load_balancer": self.load_balancer})
@@ -205,7 +212,7 @@ class AwsPlatform(pulumi.ComponentResource):
         args, name = self._args, f"{self._name}-storage"
         match args.storage:
             case StorageBackend.EBS:
-                block = BlockStorageArgs(keep=args.keep_data, snapshots=args.snapshots)
+                block = BlockStorageArgs(keep=args.keep_data)
                 disks = BlockStorage(name, block, self._on_cluster(cluster.system))
                 return Provisioning(storage_class=disks.storage_class)
             case StorageBackend.EFS:

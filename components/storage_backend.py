@@ -27,6 +27,7 @@ class StorageBackend(StrEnum):
     (https://github.com/awslabs/mountpoint-s3/blob/main/doc/SEMANTICS.md). Has versions, no CSI snapshots."""
 
 
+EBS_DRIVER: Final = "ebs.csi.aws.com"
 EBS_STORAGE_CLASS: Final = "tts-ebs-gp3"
 EFS_STORAGE_CLASS: Final = "tts-efs"
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ops import adoption, forward, settings_table, speech, stack_file, stacks_diff, teardown
+from ops import adoption, forward, settings_table, snapshots, speech, stack_file, stacks_diff, teardown
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
 from ops.release import Recorded, release, render_as_committed
@@ -34,6 +34,8 @@ Delivered = Annotated[str, typer.Argument(help="A stack that Argo CD delivers: p
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(snapshots.app, name="snapshots")
+app.command(name="audit")(snapshots.audit)
 console = Console(stderr=True, soft_wrap=True)
 output = Console()
 

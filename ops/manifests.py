@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from components.tts.rollout import ASKED_CLASS
+from components.tts.rollout import ASKED_CLASS, OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from components.tts.sync_waves import SYNC_WAVE, sync_wave
 from ops.errors import OpsError
 from stacks.choices import Delivery
@@ -25,10 +25,21 @@ from stacks.settings import ExistingClaim, Stack
 _MARK = "# Written by: make render STACK="
 _SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 
+_COMPARE_OPTIONS = "argocd.argoproj.io/compare-options"
+
 _KEPT = "Prune=false,Delete=false"
 """https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"""
 
+_RESTORED = {_SYNC_OPTIONS: "Prune=false", _COMPARE_OPTIONS: "IgnoreExtraneous"}
+"""Of a claim that git may stop naming while its data stays.
+https://argo-cd.readthedocs.io/en/stable/user-guide/compare-options/"""
+
+_HOOK = {"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation"}
+"""Of a Job, which runs once and cannot be changed: Argo CD runs it anew in every sync, which ends where it fails.
+https://argo-cd.readthedocs.io/en/stable/user-guide/resource_hooks/"""
+
 _CLAIM = "PersistentVolumeClaim"
+_JOB = "Job"
 
 Object = dict[str, Any]
 
@@ -173,7 +184,11 @@ def _for_argo_cd(item: Object, *, keep_data: bool) -> Object:
         annotations[SYNC_WAVE] = str(sync_wave(item["apiVersion"], kind))
     except KeyError:
         raise OpsError(f"{kind} has no sync wave: give it one in components/tts/sync_waves.py.") from None
-    if keep_data and kind == _CLAIM:
+    if kind == _JOB:
+        annotations |= _HOOK
+    if kind == _CLAIM and metadata["name"] not in (OUTPUTS_CLAIM, WEIGHTS_CLAIM):
+        annotations |= _RESTORED
+    if kind == _CLAIM and keep_data:
         annotations[_SYNC_OPTIONS] = _KEPT
     return {**item, "metadata": {**metadata, "annotations": annotations}}
 

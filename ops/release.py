@@ -1,4 +1,4 @@
-"""A new image for a stack that Argo CD delivers, as one commit: settings and manifests together.
+"""New settings for a stack that Argo CD delivers, an image most often, as one commit: settings and manifests together.
 
 Refuses an image that can change under a running service, the one that is there already, and a checkout whose manifests
 are not what its code renders: the commit would bring more to production than its message says.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ops import manifests, stack_file
 from ops.errors import OpsError
@@ -34,8 +35,36 @@ class Recorded:
     after: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What a commit gives a stack."""
+
+    settings: Mapping[str, Any]
+    """New values by key; None takes one out."""
+
+    branch: str
+    """A new one, where the person names none."""
+
+    message: Callable[[str, str], str]
+    """The commit's, by the image that was there and the one that is."""
+
+    nothing: str
+    """What is said where it has all of them already."""
+
+
 def release(root: Path, stack: str, image: str, branch: str | None, render: Renderer) -> Recorded:
     """Sets the stack's image in one commit on a branch. Raises SettingsError for an image that the settings refuse."""
+    wanted = Settled(
+        settings={"image": image},
+        branch=f"release/{stack}-{version(image)}",
+        message=lambda before, after: _message(stack, before, after),
+        nothing=f"Stack {stack} has the image {image} already: there is nothing to release.",
+    )
+    return settle(root, stack, wanted, branch, render)
+
+
+def settle(root: Path, stack: str, wanted: Settled, branch: str | None, render: Renderer) -> Recorded:
+    """Gives the stack other settings in one commit on a branch. Raises SettingsError where they are refused."""
     repository = Repository(root)
     repository.require()
     named = repository.branch(branch) if branch is not None else None
@@ -43,15 +72,18 @@ def release(root: Path, stack: str, image: str, branch: str | None, render: Rend
         file = stack_file.path(tree, stack)
         text = file.read_bytes().decode()
         before = stack_file.image(text, file.name)
-        manifests.refuse_direct(stack_file.read(tree, stack, image=image))
-        if image == before:
-            raise OpsError(f"Stack {stack} has the image {image} already: there is nothing to release.")
-        target = named or repository.new_branch(f"release/{stack}-{version(image)}")
+        manifests.refuse_direct(stack_file.read(tree, stack, **wanted.settings))
+        there = stack_file.keys(text)
+        if all(there.get(key) == value for key, value in wanted.settings.items()):
+            raise OpsError(wanted.nothing)
+        target = named or repository.new_branch(wanted.branch)
         render(tree, stack, True)
-        file.write_bytes(stack_file.with_image(text, file.name, image).encode())
+        changed = stack_file.with_settings(text, file.name, wanted.settings)
+        file.write_bytes(changed.encode())
         render(tree, stack, False)
-        commit = repository.record(tree, target, _message(stack, before, image), stack_paths(stack))
-    return Recorded(stack=stack, branch=target.name, commit=commit, before=before, after=image)
+        after = stack_file.image(changed, file.name)
+        commit = repository.record(tree, target, wanted.message(before, after), stack_paths(stack))
+    return Recorded(stack=stack, branch=target.name, commit=commit, before=before, after=after)
 
 
 def stack_paths(stack: str) -> tuple[str, str]:

@@ -1,7 +1,8 @@
-"""A stack's settings file, `Pulumi.<stack>.yaml`, read without the engine, and its image changed in place."""
+"""A stack's settings file, `Pulumi.<stack>.yaml`, read without the engine, and its keys changed in place."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def path(root: Path, stack: str) -> Path:
 
 
 def read(
-    root: Path, stack: str, existing: Mapping[str, ExistingClaim] | None = None, **instead: str
+    root: Path, stack: str, existing: Mapping[str, ExistingClaim] | None = None, **instead: Any
 ) -> Stack:
     """The stack as the program would load it; `existing` are the claims that it has, `instead` goes over its keys.
 
@@ -58,38 +59,141 @@ def keys(text: str) -> dict[str, Any]:
     return _config(document) if isinstance(document, dict) else {}
 
 
-def with_image(text: str, name: str, new: str) -> str:
-    """The text with another image, and every other character as it was."""
-    node = _image_node(text, name)
-    quote = node.style if node.style in ("'", '"') else ""
-    changed = f"{text[: node.start_mark.index]}{quote}{new}{quote}{text[node.end_mark.index :]}"
-    expected = yaml.safe_load(text)
-    expected["config"][_IMAGE] = new
+def with_settings(text: str, name: str, settings: Mapping[str, Any]) -> str:
+    """The text with other values for these keys, None taking a key out, and every other character as it was."""
+    for key, value in settings.items():
+        text = _with_setting(text, name, f"{NAMESPACE}:{key}", value)
+    return text
+
+
+def _with_setting(text: str, name: str, setting: str, value: Any) -> str:
+    expected = _document(text, name)
+    config: dict[str, Any] = dict(expected.get("config") or {})
+    there = setting in config
+    if not there and value is None:
+        return text
+    if value is None:
+        del config[setting]
+        changed = _without(text, name, setting)
+    else:
+        config[setting] = value
+        changed = (_replaced if there else _added)(text, name, setting, value)
     try:
-        exact = yaml.safe_load(changed) == expected
+        found = yaml.safe_load(changed) or {}
+        exact = {**found, "config": found.get("config") or {}} == {**expected, "config": config}
     except yaml.YAMLError:
         exact = False
     if not exact:
-        raise OpsError(f"{name}: write {_IMAGE} on a line of its own, without quotes: {_IMAGE}: {new}.")
+        wanted = f"write {setting} on a line of its own, without quotes: {setting}: {_written(value)}."
+        raise OpsError(f"{name}: {wanted if value is not None else f'take {setting} out by hand.'}")
     return changed
 
 
-def _image_node(text: str, name: str) -> yaml.ScalarNode:
+def _document(text: str, name: str) -> dict[str, Any]:
     try:
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise _no_yaml(name, error) from None
-    for key, config in _entries(document):
-        for setting, value in _entries(config) if key == "config" else ():
-            if setting == _IMAGE and isinstance(value, yaml.ScalarNode):
-                return value
+    if not isinstance(document, dict):
+        raise OpsError(f"{name} is no settings file: it has no config.")
+    return document
+
+
+def _replaced(text: str, name: str, setting: str, value: Any) -> str:
+    _, node = _setting_nodes(text, name)[setting]
+    style = node.style if isinstance(node, yaml.ScalarNode) else None
+    quoted = f"{style}{value}{style}" if style in ("'", '"') else ""
+    new = quoted if quoted and _means(quoted, value) else _written(value)
+    start, end = node.start_mark.index, _end(text, node)
+    # A block of several lines begins below its key.
+    below = text.rfind("\n", 0, start) + 1
+    if text[below:start].strip() == "":
+        start = text.rindex(":", 0, below) + 1
+        new = f" {new}"
+    return f"{text[:start]}{new}{text[end:]}"
+
+
+def _added(text: str, name: str, setting: str, value: Any) -> str:
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    nodes = list(_setting_nodes(text, name).values())
+    if nodes:
+        first, last = nodes[0][0], nodes[-1][1]
+        end = _line_end(text, _end(text, last))
+        written = f"{' ' * first.start_mark.column}{setting}: {_written(value)}{line_end}"
+    else:
+        end, written = len(text), f"  {setting}: {_written(value)}{line_end}"
+        key = next((key for key, _ in _nodes(text, name) if key.value == "config"), None)
+        if key is None:
+            written = f"config:{line_end}{written}"
+        else:
+            end = _line_end(text, key.end_mark.index)
+            # An empty mapping in braces is taken off its line.
+            return f"{text[: key.end_mark.index]}:{line_end}{written}{text[end:]}"
+    separator = "" if not text[:end] or text[:end].endswith("\n") else line_end
+    return f"{text[:end]}{separator}{written}{text[end:]}"
+
+
+def _without(text: str, name: str, setting: str) -> str:
+    key, node = _setting_nodes(text, name)[setting]
+    start = text.rfind("\n", 0, key.start_mark.index) + 1
+    return f"{text[:start]}{text[_line_end(text, _end(text, node)) :]}"
+
+
+def _line_end(text: str, index: int) -> int:
+    """Where the line begins that comes after the one of the last character before `index`."""
+    if index and text[index - 1] == "\n":
+        return index
+    found = text.find("\n", index)
+    return len(text) if found < 0 else found + 1
+
+
+def _end(text: str, node: yaml.Node) -> int:
+    """Where a value ends; a block's own mark is at whatever comes after it, comments of others included."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(text, last[1] if isinstance(last, tuple) else last)
+    index: int = node.end_mark.index
+    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+        return len(text[:index].rstrip()) if text[:index].strip() else index
+    return index
+
+
+def _written(value: Any) -> str:
+    """A value on one line: a text bare where it can be, everything else as JSON, which is YAML too."""
+    bare = isinstance(value, str) and _means(value, value)
+    return value if bare else json.dumps(value, ensure_ascii=False)
+
+
+def _means(text: str, value: Any) -> bool:
+    try:
+        return bool(yaml.safe_load(f"key: {text} # comment") == {"key": value})
+    except yaml.YAMLError:
+        return False
+
+
+def _image_node(text: str, name: str) -> yaml.ScalarNode:
+    _, node = _setting_nodes(text, name).get(_IMAGE, (None, None))
+    if isinstance(node, yaml.ScalarNode):
+        return node
     raise OpsError(f"{name} sets no image: write {_IMAGE} into it.")
 
 
-def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+def _setting_nodes(text: str, name: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """Each key under `config` with its value, as they are in the text."""
+    config = next((value for key, value in _nodes(text, name) if key.value == "config"), None)
+    return {key.value: (key, value) for key, value in _entries(config)}
+
+
+def _nodes(text: str, name: str) -> list[tuple[yaml.Node, yaml.Node]]:
+    try:
+        return list(_entries(yaml.compose(text, Loader=yaml.SafeLoader)))
+    except yaml.YAMLError as error:
+        raise _no_yaml(name, error) from None
+
+
+def _entries(node: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.Node]]:
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key.value, value
+        yield from node.value
 
 
 def parsed(file: Path) -> dict[str, Any]:

@@ -75,21 +75,51 @@ class Workspace:
             # The engine keeps the salt of the stack's secrets in this file, so that what is not config stays.
             document = yaml.safe_load(self.config_file.read_text()) or {}
         overrides = {f"{NAMESPACE}:{key}": value for key, value in settings.items()}
-        document["config"] = {**committed, **overrides}
+        document["config"] = {**self._with_kept(committed), **overrides}
         self.config_file.write_text(yaml.safe_dump(document, sort_keys=False))
         shutil.copy(CHECKOUT / "Pulumi.yaml", self.directory)
         if not self.exists:
             self.run("stack", "init", self.stack, capture=True)
 
+    @property
+    def settings_files(self) -> tuple[Path, ...]:
+        """What `settle` writes to."""
+        return (self.config_file, self.directory / "kept.json")
+
+    def settle(self, settings: Mapping[str, Any]) -> None:
+        """Gives keys other values, None taking one out.
+
+        They last until the committed file says something new of them.
+        """
+        committed = stack_file.keys((CHECKOUT / self.config_file.name).read_text(encoding="utf-8"))
+        _rewrite(self.config_file, settings)
+        new = {key: {"value": value, "instead_of": committed.get(key)} for key, value in settings.items()}
+        self._keep({**self._kept(), **new})
+
+    def _with_kept(self, committed: Mapping[str, Any]) -> dict[str, Any]:
+        """The committed settings with those of `settle`; forgets the ones that a person has decided anew since."""
+        valid = {
+            key: kept
+            for key, kept in self._kept().items()
+            if committed.get(f"{NAMESPACE}:{key}") == kept["instead_of"]
+        }
+        if valid != self._kept():
+            self._keep(valid)
+        settings = {**committed, **{f"{NAMESPACE}:{key}": kept["value"] for key, kept in valid.items()}}
+        return {key: value for key, value in settings.items() if value is not None}
+
+    def _kept(self) -> dict[str, dict[str, Any]]:
+        file = self.settings_files[1]
+        kept: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
+        return kept
+
+    def _keep(self, kept: Mapping[str, dict[str, Any]]) -> None:
+        _write(self.settings_files[1], json.dumps(kept, indent=2))
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """No two commands change the stack at a time, and what a killed one has locked is free again."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.directory / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise OpsError(f"Another command works on stack {self.stack}: wait until it ends.") from None
+        with _alone(self.directory / "lock", self.stack):
             self._release_dead_locks()
             yield
 
@@ -143,6 +173,26 @@ class OwnBackend:
 
     stack: str
 
+    @property
+    def config_file(self) -> Path:
+        """The stack's settings, as they are committed."""
+        return CHECKOUT / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def settings_files(self) -> tuple[Path, ...]:
+        """What `settle` writes to."""
+        return (self.config_file,)
+
+    def settle(self, settings: Mapping[str, Any]) -> None:
+        """Gives keys other values, None taking one out."""
+        _rewrite(self.config_file, settings)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """No two of this machine's commands change the stack at a time; Pulumi sees to those of others."""
+        with _alone(STATE / "own" / f"{self.stack}.lock", self.stack):
+            yield
+
     def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
         """Runs `pulumi` as its person would. Its output goes to them unless captured."""
         program = shutil.which("pulumi")
@@ -154,6 +204,31 @@ class OwnBackend:
         if run.returncode != 0:
             raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed.")
         return run
+
+
+def _rewrite(file: Path, settings: Mapping[str, Any]) -> None:
+    # Bytes, so that line ends stay as they are.
+    _write(file, stack_file.with_settings(file.read_bytes().decode(), file.name, settings))
+
+
+def _write(file: Path, text: str) -> None:
+    """Writes a file whole, or not at all where the command is killed."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_bytes(text.encode())
+    if file.exists():
+        shutil.copymode(file, new)
+    new.replace(file)
+
+
+@contextlib.contextmanager
+def _alone(file: Path, stack: str) -> Iterator[None]:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OpsError(f"Another command works on stack {stack}: wait until it ends.") from None
+        yield
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """What each component is given in a stack: the one place where settings meet the components' arguments."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,12 @@ from components.cluster import ClusterArgs
 from components.contour import ContourArgs
 from components.delivery import DeliveryArgs
 from components.device_plugin import DevicePluginArgs
+from components.ebs_snapshot_tags import ebs_snapshot_tags
 from components.eks_addon import Addon
 from components.issuer import AcmeIssuer, InClusterCa, IssuerKind
+from components.snapshot_class import SnapshotClassArgs, snapshot_class_name
 from components.storage_backend import (
+    EBS_DRIVER,
     EBS_STORAGE_CLASS,
     EFS_STORAGE_CLASS,
     Provisioning,
@@ -25,9 +29,13 @@ from components.storage_backend import (
 )
 from components.subnets import ExistingNetwork
 from components.tts.namespace import SERVICE_ACCOUNT, SpeechNamespaceArgs
+from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
+from components.tts.seed import SeedArgs
 from components.tts.service import TtsServiceArgs
+from components.tts.snapshots import SnapshotPlan
 from components.tts.storage import Volume
 from components.tts.sync_waves import KINDS
+from components.upstream.images import mirrored
 from components.upstream.source import UpstreamStore
 from stacks import versions
 from stacks.aws_settings import AwsSettings
@@ -35,13 +43,14 @@ from stacks.choices import Snapshots
 from stacks.gitops_settings import GitOpsSettings
 from stacks.kubeconfig import Cluster
 from stacks.problems import NAMESPACE
-from stacks.settings import Stack
+from stacks.settings import Stack, StackSettings
 
 if TYPE_CHECKING:
     from pulumi import Input
 
     from components.aws_platform import AwsPlatformArgs
     from components.network import NetworkArgs
+    from components.snapshot_copies import SnapshotCopiesArgs
 
 
 def cluster(found: Cluster | None) -> ClusterArgs | None:
@@ -94,8 +103,29 @@ def provisioning(stack: Stack) -> Provisioning:
             return Provisioning(volume_name=outputs_volume_name(stack.settings.namespace))
 
 
-def tts_service(stack: Stack, issuer_name: "Input[str]", volumes: Provisioning) -> TtsServiceArgs:
-    """The speech service, with volumes of the platform's or of a name."""
+def snapshot_class(stack: Stack) -> SnapshotClassArgs | None:
+    """How the volumes are snapshot; None where they are not."""
+    driver = _snapshot_driver(stack)
+    if driver is None:
+        return None
+    return SnapshotClassArgs(
+        namespace=stack.settings.namespace,
+        driver=driver,
+        keep=stack.profile.protect,
+        parameters=ebs_snapshot_tags(_tags(stack, stack.aws)) if stack.aws else {},
+    )
+
+
+def _snapshot_driver(stack: Stack) -> str | None:
+    if stack.settings.snapshots is Snapshots.NONE:
+        return None
+    return EBS_DRIVER if stack.aws is not None else stack.settings.snapshot_driver
+
+
+def tts_service(
+    stack: Stack, issuer_name: "Input[str]", volumes: Provisioning, failed_job: str | None = None
+) -> TtsServiceArgs:
+    """The speech service, with volumes of the platform's or of a name; `failed_job` is the uid of a failed snapshot."""
     settings = stack.settings
     return TtsServiceArgs(
         namespace=settings.namespace,
@@ -108,6 +138,11 @@ def tts_service(stack: Stack, issuer_name: "Input[str]", volumes: Provisioning) 
         rollout=settings.rollout,
         outputs=_volume(stack, settings.outputs_size, volumes),
         weights=_volume(stack, settings.weights_size, volumes) if settings.weights_size else None,
+        restore=settings.restore_from,
+        restore_owner=_restore_owner(stack),
+        seeds=_seeds(stack),
+        snapshots=_snapshots(stack, failed_job),
+        recorded=recorded(stack) if _snapshot_driver(stack) else None,
         protect=settings.deletion_protection,
         domain=settings.domain,
         issuer_name=issuer_name,
@@ -115,6 +150,60 @@ def tts_service(stack: Stack, issuer_name: "Input[str]", volumes: Provisioning) 
         exposure=settings.exposure,
         edge_cidrs=settings.edge_cidrs,
     )
+
+
+def _snapshots(stack: Stack, failed_job: str | None) -> SnapshotPlan | None:
+    if _snapshot_driver(stack) is None:
+        return None
+    settings = stack.settings
+    return SnapshotPlan(
+        stack=stack.name,
+        snapshot_class=snapshot_class_name(settings.namespace),
+        schedule=settings.snapshot_schedule,
+        time_zone=settings.snapshot_time_zone,
+        kept=settings.snapshots_kept,
+        image=_snapshot_image(settings),
+        after=failed_job,
+    )
+
+
+def _snapshot_image(settings: StackSettings) -> str:
+    """The mirror has what is pinned here. An image that a person names is where they say."""
+    if settings.image_registry is None or settings.snapshot_image != versions.PYTHON:
+        return settings.snapshot_image
+    return mirrored(settings.snapshot_image, settings.image_registry)
+
+
+def recorded(stack: Stack) -> str:
+    """The keys that make the model's environment, as JSON: what a restore can put back together with the data."""
+    made = stack.settings.model_dump(mode="json", by_alias=True, include=_ENVIRONMENT, exclude_defaults=True)
+    return json.dumps(made, sort_keys=True, ensure_ascii=False)
+
+
+_ENVIRONMENT = {"image", "engine", "args", "inference", "custom_engine"}
+
+
+def _restore_owner(stack: Stack) -> str | None:
+    restore = stack.settings.restore_from
+    # A snapshot that has been restored may be gone; what was made of it is there.
+    made = restore is not None and restore.claim(OUTPUTS_CLAIM) in stack.claims
+    return None if made or stack.gitops is not None else stack.name
+
+
+def _seeds(stack: Stack) -> dict[str, SeedArgs]:
+    driver, namespace = _snapshot_driver(stack), stack.settings.namespace
+    handles = {OUTPUTS_CLAIM: stack.settings.outputs_from, WEIGHTS_CLAIM: stack.settings.weights_from}
+    return {
+        volume: SeedArgs(
+            content_name=f"{namespace}-{volume}-seed",
+            volume=volume,
+            handle=handle,
+            driver=driver,
+            snapshot_class=snapshot_class_name(namespace),
+        )
+        for volume, handle in handles.items()
+        if handle is not None and driver is not None
+    }
 
 
 def argo_cd(stack: Stack, gitops: GitOpsSettings, issuer_name: "Input[str]") -> ArgoCdArgs:
@@ -195,13 +284,13 @@ def aws_platform(stack: Stack, aws: AwsSettings, own_addons: frozenset[str]) -> 
     from components.aws_platform import AwsPlatformArgs
     from components.edge_node_group import EdgeNodes
 
-    settings = stack.settings
+    settings, name = stack.settings, _cluster_name(stack, aws)
     return AwsPlatformArgs(
         settled=settled(aws),
         region=aws.aws_region,
-        tags={"project": NAMESPACE, "stack": stack.name, "owner": aws.owner},
+        tags=_tags(stack, aws),
         network=_network(aws),
-        cluster_name=aws.eks_cluster or f"{NAMESPACE}-{stack.name}",
+        cluster_name=name,
         cluster_exists=aws.eks_cluster is not None,
         kubernetes_version=aws.kubernetes_version,
         supported_versions=frozenset(versions.EKS),
@@ -225,7 +314,7 @@ def aws_platform(stack: Stack, aws: AwsSettings, own_addons: frozenset[str]) -> 
         domain=settings.domain,
         dns_zone=aws.dns_zone,
         storage=aws.storage,
-        snapshots=aws.snapshots is Snapshots.CSI,
+        snapshot_copies=_snapshot_copies(aws, name),
         outputs_size=settings.outputs_size,
         namespace=settings.namespace,
         service_account=SERVICE_ACCOUNT,
@@ -233,6 +322,34 @@ def aws_platform(stack: Stack, aws: AwsSettings, own_addons: frozenset[str]) -> 
         user=stack.engine.user or 0,
         deletion_protection=settings.deletion_protection,
         keep_data=stack.profile.protect,
+    )
+
+
+def _tags(stack: Stack, aws: AwsSettings) -> dict[str, str]:
+    return {"project": NAMESPACE, "stack": stack.name, "owner": aws.owner}
+
+
+def _cluster_name(stack: Stack, aws: AwsSettings) -> str:
+    return aws.eks_cluster or f"{NAMESPACE}-{stack.name}"
+
+
+_COPY_DAYS = 7
+"""How long a copy is kept in the second region, unless a stack says otherwise."""
+
+
+def _snapshot_copies(aws: AwsSettings, cluster_name: str) -> "SnapshotCopiesArgs | None":
+    if not (aws.snapshot_copy_region or aws.snapshot_share_accounts or aws.snapshot_archive_months):
+        return None
+    from components.snapshot_copies import SnapshotCopiesArgs
+
+    return SnapshotCopiesArgs(
+        region=aws.aws_region,
+        cluster_name=cluster_name,
+        copy_region=aws.snapshot_copy_region,
+        copy_days=_COPY_DAYS if aws.snapshot_copies_kept is None else aws.snapshot_copies_kept,
+        share_accounts=aws.snapshot_share_accounts,
+        archive_months=aws.snapshot_archive_months,
+        kms_key=aws.snapshot_kms_key,
     )
 
 

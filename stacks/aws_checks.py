@@ -4,6 +4,7 @@ import ipaddress
 import math
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 from components.capacity import Capacity
 from components.edge import Exposure
@@ -317,6 +318,98 @@ def _edge_is_the_stacks_own(context: Context) -> Iterator[Problem]:
         )
 
 
+_COPIES = {
+    "snapshot_copy_region": "snapshotCopyRegion",
+    "snapshot_copies_kept": "snapshotCopiesKept",
+    "snapshot_share_accounts": "snapshotShareAccounts",
+    "snapshot_archive_months": "snapshotArchiveMonths",
+    "snapshot_kms_key": "snapshotKmsKey",
+}
+
+
+def _copies(context: Context) -> dict[str, tuple[str, Any]]:
+    """The keys about copies of disks' snapshots that are set: key and value by field."""
+    values = context.values
+    return {
+        field: (key, ", ".join(values[field]) if isinstance(values[field], tuple) else values[field])
+        for field, key in _COPIES.items()
+        if values.get(field) not in (None, ())
+    }
+
+
+def _copies_are_of_the_stacks_disks(context: Context) -> Iterator[Problem]:
+    storage, joined = context.values.get("storage"), context.values.get("eks_cluster") is not None
+    for key, value in _copies(context).values():
+        if storage not in (None, StorageBackend.EBS):
+            yield Problem(
+                key=key,
+                value=value,
+                why=f"is for snapshots of EBS disks, and storage is {storage}.",
+                instead=f"Take {key} out, or write storage: ebs.",
+            )
+        elif joined:
+            yield Problem(
+                key=key,
+                value=value,
+                why="would be for every disk of the cluster, and with eksCluster it has others' too.",
+                instead=f"Take {key} out, and leave copies to whoever made the cluster.",
+            )
+
+
+def _copies_have_a_use(context: Context) -> Iterator[Problem]:
+    values = context.values
+    fields = {"snapshot_copy_region", "snapshot_share_accounts", "snapshot_archive_months"}
+    kept, key = values.get("snapshot_copies_kept"), values.get("snapshot_kms_key")
+    if kept is not None and values.get("snapshot_copy_region", "") is None:
+        yield Problem(
+            key="snapshotCopiesKept",
+            value=kept,
+            why="would change nothing: snapshotCopyRegion is not set, and nothing is copied.",
+            instead="Write snapshotCopyRegion, or take snapshotCopiesKept out.",
+        )
+    if key is not None and fields <= values.keys() and not any(values[field] for field in fields):
+        yield Problem(
+            key="snapshotKmsKey",
+            value=key,
+            why="would change nothing: no snapshot is copied, shared or archived.",
+            instead="Write snapshotCopyRegion, snapshotShareAccounts or snapshotArchiveMonths, or take it out.",
+        )
+
+
+def _copies_go_elsewhere(context: Context) -> Iterator[Problem]:
+    region, target = context.values.get("aws_region"), context.values.get("snapshot_copy_region")
+    if target is not None and target == region:
+        yield Problem(
+            key="snapshotCopyRegion",
+            value=target,
+            why="is where the disks are: what takes the region away takes the copies too.",
+            instead="Write another region than awsRegion.",
+        )
+
+
+def _shared_snapshots_can_be_read(context: Context) -> Iterator[Problem]:
+    values = context.values
+    accounts, key, region = (
+        values.get("snapshot_share_accounts"),
+        values.get("snapshot_kms_key"),
+        values.get("aws_region"),
+    )
+    if accounts and values.get("snapshot_kms_key", "") is None:
+        yield Problem(
+            key="snapshotShareAccounts",
+            value=", ".join(accounts),
+            why="cannot read a snapshot that is encrypted by AWS's own key for EBS, and AWS shares none.",
+            instead="Write snapshotKmsKey, a key of yours that disks are encrypted by; docs/aws.md says how.",
+        )
+    if key is not None and region is not None and key.split(":")[3] != region:
+        yield Problem(
+            key="snapshotKmsKey",
+            value=key,
+            why=f"is not in {region}, and a disk is encrypted by a key of its own region.",
+            instead="Write the ARN of a key in awsRegion.",
+        )
+
+
 AWS_CHECKS: tuple[Check, ...] = (
     _cluster_is_one,
     _zones_hold_a_network,
@@ -331,4 +424,8 @@ AWS_CHECKS: tuple[Check, ...] = (
     _zone_holds_the_domain,
     _version_is_tested,
     _edge_is_the_stacks_own,
+    _copies_are_of_the_stacks_disks,
+    _copies_have_a_use,
+    _copies_go_elsewhere,
+    _shared_snapshots_can_be_read,
 )

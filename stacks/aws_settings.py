@@ -7,9 +7,13 @@ from components.capacity import Capacity
 from components.edge import ClientAddress
 from components.storage_backend import StorageBackend
 from stacks.aws_values import (
+    AccountId,
     ApiCidr,
+    ArchiveMonths,
     AwsRegion,
+    Days,
     Ec2Type,
+    KmsKey,
     KubernetesMinor,
     Principal,
     ServiceCidr,
@@ -20,7 +24,6 @@ from stacks.aws_values import (
     X86Type,
     Zone,
 )
-from stacks.choices import Snapshots
 from stacks.values import Count, Domain, Flag, Text, Whole
 
 
@@ -56,4 +59,8 @@ class AwsSettings(BaseModel):
     cross_zone: Flag
     dns_zone: Domain | None = None
     storage: StorageBackend
-    snapshots: Snapshots
+    snapshot_copy_region: AwsRegion | None = None
+    snapshot_copies_kept: Days | None = None
+    snapshot_share_accounts: tuple[AccountId, ...] = ()
+    snapshot_archive_months: ArchiveMonths | None = None
+    snapshot_kms_key: KmsKey | None = None

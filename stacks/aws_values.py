@@ -2,9 +2,9 @@
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from components.subnets import MAX_PREFIX, MIN_PREFIX, is_private
 from stacks.problems import Refusal
@@ -105,6 +105,42 @@ def _tag(text: str) -> str:
     return text
 
 
+def _account(value: Any) -> str:
+    text = str(value).strip()
+    if not re.fullmatch(r"\d{12}", text):
+        raise Refusal(
+            "is not the id of an AWS account.", 'Write its twelve digits in quotes ("012345678901").'
+        )
+    return text
+
+
+def _days(value: Any) -> int:
+    text = str(value).strip()
+    # https://docs.aws.amazon.com/dlm/latest/APIReference/API_CrossRegionCopyRetainRule.html
+    if not re.fullmatch(r"[1-9]\d{0,4}", text) or int(text) > 36500:
+        raise Refusal("is not a number of days from 1 to 36500.", "Write for how many days (7).")
+    return int(text)
+
+
+def _archive_months(value: Any) -> int:
+    text = str(value).strip()
+    if not re.fullmatch(r"[1-9]\d{0,3}", text) or int(text) > 1000:
+        raise Refusal("is not a number of months from 3 to 1000.", "Write for how many months (12).")
+    # https://docs.aws.amazon.com/dlm/latest/APIReference/API_RetentionArchiveTier.html
+    if int(text) < 3:
+        raise Refusal("is less than the 90 days that AWS archives a snapshot for.", "Write 3 or more.")
+    return int(text)
+
+
+def _kms_key(text: str) -> str:
+    if not re.fullmatch(r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", text):
+        raise Refusal(
+            "is not the ARN of a KMS key.",
+            "Write a key's own, not an alias' (arn:aws:kms:eu-central-1:123456789012:key/...).",
+        )
+    return text
+
+
 def _identifier(prefix: str, what: str) -> AfterValidator:
     def check(text: str) -> str:
         if not re.fullmatch(rf"{prefix}-[0-9a-f]{{8,17}}", text):
@@ -128,3 +164,7 @@ KubernetesMinor = Annotated[Text, AfterValidator(_minor)]
 Tag = Annotated[Text, AfterValidator(_tag)]
 VpcId = Annotated[Text, _identifier("vpc", "VPC")]
 SubnetId = Annotated[Text, _identifier("subnet", "subnet")]
+AccountId = Annotated[str, BeforeValidator(_account)]
+Days = Annotated[int, BeforeValidator(_days)]
+ArchiveMonths = Annotated[int, BeforeValidator(_archive_months)]
+KmsKey = Annotated[Text, AfterValidator(_kms_key)]

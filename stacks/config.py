@@ -9,6 +9,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 
 from components.cluster import RECORD_TYPE, SETTLED_TYPE
 from components.tts.rollout import ASKED_CLASS
+from components.tts.snapshots import AFTER, PRE_UPGRADE_JOB
 from stacks import arguments
 from stacks.kubeconfig import Cluster, NoCluster, NotYet, find
 from stacks.load import load
@@ -20,6 +21,7 @@ from stacks.state_checks import moved, redelivered, resettled
 _ADDON = "aws:eks/addon:Addon"
 _APPLICATION = "kubernetes:argoproj.io/v1alpha1:Application"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+_JOB = "kubernetes:batch/v1:Job"
 
 
 def current() -> Stack:
@@ -122,6 +124,19 @@ def account(stack: Stack) -> None:
 def own_addons() -> frozenset[str]:
     """The EKS add-ons that the stack has made, by name."""
     return frozenset(outputs["addonName"] for outputs in _outputs_in_state(_ADDON) if "addonName" in outputs)
+
+
+def failed_job() -> str | None:
+    """What the Job before an upgrade comes after: the uid of one that did not end well, and None where none failed."""
+    for job in _outputs_in_state(_JOB):
+        if job.get("metadata", {}).get("name") == PRE_UPGRADE_JOB:
+            conditions = (job.get("status") or {}).get("conditions") or []
+            if any(item["type"] == "Complete" and item["status"] == "True" for item in conditions):
+                # As it is: anything else would be another Job.
+                after = job["spec"]["template"]["metadata"].get("annotations", {}).get(AFTER)
+                return None if after is None else str(after)
+            return str(job["metadata"].get("uid", "")) or None
+    return None
 
 
 def _recorded_server() -> str | None:

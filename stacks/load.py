@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from components.edge import ClientAddress
+from components.storage_backend import StorageBackend
 from stacks.aws_checks import AWS_CHECKS
 from stacks.aws_settings import AwsSettings
 from stacks.checks import CHECKS, Context
@@ -17,8 +18,9 @@ from stacks.problems import Problem, Refusal, SettingsError
 from stacks.profile import Profile
 from stacks.profiles import PROFILES
 from stacks.settings import ExistingClaim, Stack, StackSettings
+from stacks.snapshot_checks import SNAPSHOT_CHECKS
 from stacks.state_checks import STATE_CHECKS
-from stacks.versions import EKS
+from stacks.versions import EKS, PYTHON
 
 _REQUIRED = ("Every stack sets this key itself.", "Write it; Pulumi.yaml says what it is for.")
 _AWS_KEY = "awsRegion"
@@ -66,11 +68,14 @@ def load(
     values = {key: value for key, value in raw.items() if value not in ("", [], {}, None)}
     defaults = _profile_defaults(profile)
     if "kubeContext" in values:
-        # A context that a person names is one of their own kubeconfig, unless they name a file too.
+        # A context that a person names is one of their own kubeconfig, unless they name a file too, and of a cluster
+        # whose storage may be any.
         defaults.pop("kubeconfig", None)
+        defaults.pop("snapshotDriver", None)
     complete = defaults | values
 
     on_aws = _AWS_KEY in values and profile.aws is not None
+    complete.setdefault("snapshots", _snapshots(complete, on_aws=on_aws))
     fields = dict(StackSettings.model_fields)
     if on_aws:
         fields |= AwsSettings.model_fields
@@ -103,6 +108,7 @@ def load(
     context = Context(profile=profile, values=valid, existing=existing)
     for check in (
         *CHECKS,
+        *SNAPSHOT_CHECKS,
         *STATE_CHECKS,
         *(AWS_CHECKS if on_aws else ()),
         *(GITOPS_CHECKS if from_git else ()),
@@ -113,6 +119,7 @@ def load(
     return Stack(
         name=name,
         profile=profile,
+        claims=frozenset(existing),
         settings=_made(StackSettings, valid),
         aws=_made(AwsSettings, valid) if on_aws else None,
         gitops=_made(GitOpsSettings, valid) if from_git else None,
@@ -132,7 +139,6 @@ _AWS_DEFAULTS = {
     "serviceCidr": "172.20.0.0/16",
     "gpuNodesMin": 0,
     "clientAddress": ClientAddress.PRESERVED,
-    "snapshots": Snapshots.NONE,
 }
 """The same in every environment."""
 
@@ -146,6 +152,11 @@ def _profile_defaults(profile: Profile) -> dict[str, Any]:
         "kubeconfig": profile.kubeconfig,
         "deletionProtection": profile.protect,
         "certManagerVersion": profile.cert_manager.tag,
+        "snapshotDriver": profile.snapshot_driver,
+        "snapshotSchedule": "0 2 * * *",
+        "snapshotTimeZone": "Etc/UTC",
+        "snapshotsKept": 7,
+        "snapshotImage": PYTHON,
         "delivery": profile.delivery,
         "gitRevision": "main",
         # Argo CD's own default: https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/
@@ -163,6 +174,12 @@ def _profile_defaults(profile: Profile) -> dict[str, Any]:
             "storage": profile.aws.storage,
         }
     return {key: value for key, value in defaults.items() if value is not None}
+
+
+def _snapshots(complete: Mapping[str, Any], *, on_aws: bool) -> Snapshots:
+    """Wherever the volumes' storage takes any that we know of."""
+    there = complete.get("storage") == StorageBackend.EBS if on_aws else "snapshotDriver" in complete
+    return Snapshots.CSI if there else Snapshots.NONE
 
 
 def _no_profile(name: str) -> Problem:

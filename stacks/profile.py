@@ -31,6 +31,9 @@ class Profile:
     kubeconfig: str | None
     """Default of the key `kubeconfig`. None: no cluster until the key names one."""
 
+    snapshot_driver: str | None
+    """Default of the key `snapshotDriver`, off AWS. None: nothing is known of the cluster's storage."""
+
     contour_replicas: int
     cert_manager: Upstream
     """Default of the key `certManagerVersion`."""

@@ -9,11 +9,12 @@ from components.edge import Exposure, authority
 from components.tts.engine import Engine, Resources
 from components.tts.rollout import Rollout
 from stacks.aws_settings import AwsSettings
-from stacks.choices import ACME_DIRECTORIES, AccessMode, Delivery, Issuer
+from stacks.choices import ACME_DIRECTORIES, AccessMode, Delivery, Issuer, Snapshots
 from stacks.custom_engine import CustomEngine
 from stacks.engines import CUSTOM, ENGINES
 from stacks.gitops_settings import GitOpsSettings
 from stacks.profile import Profile
+from stacks.snapshot_values import DriverName, Handle, Kept, RestoreFrom, Schedule, TimeZone
 from stacks.values import (
     AcmeDirectory,
     Cpu,
@@ -84,6 +85,15 @@ class StackSettings(BaseModel):
     namespace: NamespaceName
     deletion_protection: Flag
     cert_manager_version: Text
+    snapshots: Snapshots
+    snapshot_driver: DriverName | None = None
+    snapshot_schedule: Schedule
+    snapshot_time_zone: TimeZone
+    snapshots_kept: Kept
+    snapshot_image: Image
+    restore_from: RestoreFrom | None = None
+    weights_from: Handle | None = None
+    outputs_from: Handle | None = None
     delivery: Delivery
     kubeconfig: HomePath | None = None
     kube_context: Text | None = None
@@ -99,6 +109,9 @@ class Stack:
     name: str
     profile: Profile
     settings: StackSettings
+    claims: frozenset[str]
+    """Names of the claims that it has."""
+
     aws: AwsSettings | None
     """None: the stack uses no AWS at all, and its cluster is one that a kubeconfig names."""
 

@@ -95,3 +95,6 @@ CERT_MANAGERS: Final = MappingProxyType(
     {upstream.tag: upstream for upstream in (CERT_MANAGER, CERT_MANAGER_FROM_SOURCE)}
 )
 """By version."""
+
+PYTHON: Final = "docker.io/library/python:3.13.9-slim-bookworm"
+"""What takes the snapshots, with Python's standard library alone."""

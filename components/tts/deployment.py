@@ -16,6 +16,7 @@ from components.tts.container import ContainerArgs, speech_container, speech_vol
 from components.tts.engine import Engine
 from components.tts.rollout import Rollout
 from components.tts.settings import settings_checksum
+from components.tts.snapshot_job.names import SETTINGS as RECORDED
 
 DEPLOYMENT = "speech"
 LABELS = {"app.kubernetes.io/name": "speech"}
@@ -47,6 +48,8 @@ class SpeechDeploymentArgs:
     settings: Mapping[str, str]
     outputs_claim: pulumi.Input[str]
     weights_claim: pulumi.Input[str] | None
+    recorded: str | None = None
+    """What a snapshot notes of the settings that its data was made with; None notes nothing."""
 
 
 class SpeechDeployment(pulumi.ComponentResource):
@@ -89,8 +92,7 @@ class SpeechDeployment(pulumi.ComponentResource):
                 "template": {
                     "metadata": {
                         "labels": LABELS,
-                        # A pod reads its environment once. New settings must be new pods, or they reach none of them.
-                        "annotations": {"tts-platform/inference-cfg": settings_checksum(self._args.settings)},
+                        "annotations": self._pod_annotations(),
                     },
                     "spec": self._pod(),
                 },
@@ -99,6 +101,13 @@ class SpeechDeployment(pulumi.ComponentResource):
                 parent=self, custom_timeouts=pulumi.CustomTimeouts(create=patience, update=patience)
             ),
         )
+
+    def _pod_annotations(self) -> dict[str, str]:
+        # A pod reads its environment once. New settings must be new pods, or they reach none of them.
+        annotations = {"tts-platform/inference-cfg": settings_checksum(self._args.settings)}
+        if self._args.recorded is not None:
+            annotations[RECORDED] = self._args.recorded
+        return annotations
 
     def _pod(self) -> dict[str, Any]:
         args, engine = self._args, self._args.engine

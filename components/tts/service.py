@@ -1,7 +1,7 @@
 """The speech service of one environment, in a namespace of its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -12,9 +12,12 @@ from components.tts.deployment import LABELS, SpeechDeployment, SpeechDeployment
 from components.tts.engine import Engine
 from components.tts.namespace import SpeechNamespace, SpeechNamespaceArgs
 from components.tts.network_policy import NetworkPolicies, NetworkPoliciesArgs
-from components.tts.rollout import Rollout
+from components.tts.restore import Restore
+from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM, Rollout
 from components.tts.route import Route, RouteArgs
+from components.tts.seed import Seed, SeedArgs
 from components.tts.settings import inference_settings
+from components.tts.snapshots import SnapshotPlan, Snapshots, SnapshotsArgs
 from components.tts.storage import Storage, StorageArgs, Volume
 
 SERVICE_PORT = 80
@@ -38,6 +41,21 @@ class TtsServiceArgs:
     rollout: Rollout
     outputs: Volume
     weights: Volume | None
+    restore: Restore | None = None
+    """The snapshot that the volumes are made from; None mounts the first ones."""
+
+    restore_owner: str | None = None
+    """The stack whose snapshot it has to be; None where the cluster is not asked."""
+
+    recorded: str | None = None
+    """The settings that make the model's environment, as JSON, to be kept with every snapshot."""
+
+    seeds: Mapping[str, SeedArgs] = field(default_factory=dict[str, SeedArgs])
+    """What the first volumes begin with, by the volume's name."""
+
+    snapshots: SnapshotPlan | None = None
+    """None takes none, neither daily nor before an upgrade."""
+
     protect: bool
     """Whether Pulumi refuses to delete the namespace and the claims."""
 
@@ -71,8 +89,8 @@ class TtsService(pulumi.ComponentResource):
         policies = self._policies()
         storage = self._storage()
         service = self._service()
-        # Policies first: no pod of ours ever runs without them.
-        speech = self._speech(home, storage, [policies])
+        # Policies first: no pod of ours ever runs without them. Then the data's snapshot, before a new version sees it.
+        speech = self._speech(home, storage, [policies, *self._snapshots(policies)])
         self._route(service)
         self.deployment = speech.deployment
         self.outputs_claim = storage.outputs_claim
@@ -116,12 +134,37 @@ class TtsService(pulumi.ComponentResource):
             f"{self._name}-storage",
             StorageArgs(
                 namespace=self.namespace,
-                outputs=self._args.outputs,
-                weights=self._args.weights,
+                outputs=self._seeded(OUTPUTS_CLAIM, self._args.outputs),
+                weights=self._seeded(WEIGHTS_CLAIM, self._args.weights) if self._args.weights else None,
                 protect=self._args.protect,
+                restore=self._args.restore,
+                owner=self._args.restore_owner,
             ),
             pulumi.ResourceOptions(parent=self),
         )
+
+    def _seeded(self, volume: str, wishes: Volume) -> Volume:
+        args = self._args.seeds.get(volume)
+        if args is None:
+            return wishes
+        seed = Seed(f"{self._name}-{volume}-seed", self.namespace, args, pulumi.ResourceOptions(parent=self))
+        return replace(wishes, seed=seed.snapshot)
+
+    def _snapshots(self, policies: NetworkPolicies) -> list[pulumi.Resource]:
+        args = self._args
+        if args.snapshots is None:
+            return []
+        snapshots = Snapshots(
+            f"{self._name}-snapshots",
+            SnapshotsArgs(
+                namespace=self.namespace,
+                engine=args.engine.name,
+                new_image=args.image,
+                plan=args.snapshots,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[policies]),
+        )
+        return [snapshots.ready]
 
     def _service(self) -> kubernetes.core.v1.Service:
         return kubernetes.core.v1.Service(
@@ -161,6 +204,7 @@ class TtsService(pulumi.ComponentResource):
                 settings=settings,
                 outputs_claim=storage.outputs_claim,
                 weights_claim=storage.weights_claim,
+                recorded=args.recorded,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=after),
         )

@@ -1,14 +1,20 @@
 """The speech service's persistent storage: what it has spoken, and the weights that it downloaded.
 
-A claim grows in place and never shrinks; the settings refuse a smaller size before anything is changed.
+A claim grows in place and never shrinks; the settings refuse a smaller size before anything is changed. A restore makes
+further claims beside the first ones, which stay, and no claim that was restored goes when nobody names it any more:
+what was written since is in no snapshot.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.tts.restorable import restorable
+from components.tts.restore import Restore
 from components.tts.rollout import ASKED_CLASS, OUTPUTS_CLAIM, WEIGHTS_CLAIM
+from components.tts.snapshot_job.names import object_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +28,9 @@ class Volume:
 
     volume_name: pulumi.Input[str] | None = None
     """An existing PersistentVolume to bind; None is a new one of the class."""
+
+    seed: pulumi.Input[str] | None = None
+    """The VolumeSnapshot that the first claim begins with; None begins empty."""
 
     def __post_init__(self) -> None:
         if self.volume_name is not None and self.storage_class is not None:
@@ -42,6 +51,13 @@ class StorageArgs:
     protect: bool
     """Whether Pulumi refuses to delete the claims."""
 
+    restore: Restore | None = None
+    """The snapshot that the pods' volumes are made from; None mounts the first claims."""
+
+    owner: str | None = None
+    """The stack whose snapshot it has to be, seen to be ready before a claim is made from it. None asks nobody: the
+    claims are there, or somebody else makes them."""
+
 
 class Storage(pulumi.ComponentResource):
     """The claims."""
@@ -54,20 +70,59 @@ class Storage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("tts-platform:tts:Storage", name, None, opts)
-        self.outputs_claim = self._claim(name, args, OUTPUTS_CLAIM, args.outputs)
+        self._name = name
+        self._args = args
+        self.outputs_claim = self._mounted(OUTPUTS_CLAIM, args.outputs)
         self.weights_claim = None
         if args.weights is not None:
-            self.weights_claim = self._claim(name, args, WEIGHTS_CLAIM, args.weights)
+            self.weights_claim = self._mounted(WEIGHTS_CLAIM, args.weights)
         self.register_outputs({"outputs_claim": self.outputs_claim, "weights_claim": self.weights_claim})
 
-    def _claim(self, name: str, args: StorageArgs, claim: str, volume: Volume) -> pulumi.Output[str]:
+    def _mounted(self, volume: str, wishes: Volume) -> pulumi.Output[str]:
+        """The claim that the pods mount; the first one is there whatever was restored since."""
+        first = self._claim(
+            volume,
+            wishes,
+            wishes.seed,
+            # What a volume began with says nothing of what is in it now: a seed that goes, or comes late, is nothing.
+            pulumi.ResourceOptions(
+                parent=self,
+                protect=self._args.protect,
+                ignore_changes=["spec.dataSource", "spec.dataSourceRef"],
+            ),
+        )
+        restore = self._args.restore
+        if restore is None:
+            return first
+        return self._claim(
+            restore.claim(volume),
+            wishes,
+            self._source(restore, volume),
+            pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+
+    def _source(self, restore: Restore, volume: str) -> pulumi.Input[str]:
+        if self._args.owner is None:
+            return object_name(restore.snapshot, volume)
+        return restorable(
+            f"{self._name}-{restore.claim(volume)}-source",
+            namespace=self._args.namespace,
+            snapshot=restore.snapshot,
+            volume=volume,
+            stack=self._args.owner,
+            parent=self,
+        )
+
+    def _claim(
+        self, claim: str, wishes: Volume, snapshot: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
+    ) -> pulumi.Output[str]:
         # Empty, unlike none at all, is no class: the cluster would fill in its default, and make a volume of it.
-        storage_class = volume.storage_class if volume.volume_name is None else ""
+        storage_class = wishes.storage_class if wishes.volume_name is None else ""
         resource = kubernetes.core.v1.PersistentVolumeClaim(
-            f"{name}-{claim}",
+            f"{self._name}-{claim}",
             metadata={
                 "name": claim,
-                "namespace": args.namespace,
+                "namespace": self._args.namespace,
                 # A class that binds at the first consumer leaves the claim pending until the pod is there, and the pod
                 # comes after the claim. Pulumi looks up the class to know; it cannot when the class is the default.
                 "annotations": {
@@ -77,11 +132,16 @@ class Storage(pulumi.ComponentResource):
                 },
             },
             spec={
-                "access_modes": [volume.access_mode],
+                "access_modes": [wishes.access_mode],
                 "storage_class_name": storage_class,
-                "volume_name": volume.volume_name,
-                "resources": {"requests": {"storage": volume.size}},
+                "volume_name": wishes.volume_name,
+                "resources": {"requests": {"storage": wishes.size}},
+                "data_source": None if snapshot is None else _made_from(snapshot),
             },
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=opts,
         )
         return resource.metadata["name"]
+
+
+def _made_from(snapshot: pulumi.Input[str]) -> dict[str, Any]:
+    return {"api_group": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": snapshot}

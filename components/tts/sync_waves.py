@@ -11,7 +11,15 @@ SYNC_WAVE: Final = "argocd.argoproj.io/sync-wave"
 
 SYNC_WAVES: Final = (
     # A pod does not start without its account and its environment, and none may run without the policies.
-    (("", "ServiceAccount"), ("", "ConfigMap"), ("networking.k8s.io", "NetworkPolicy")),
+    (
+        ("", "ServiceAccount"),
+        ("", "ConfigMap"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("networking.k8s.io", "NetworkPolicy"),
+    ),
+    # The snapshot before an upgrade. Where it fails the sync ends here, and the old pods serve on.
+    (("batch", "Job"),),
     # All at once. With a wave after the pods, a version that never gets ready would keep the sync going, and the commit
     # that takes it back would wait for its end. A claim stays pending until a pod mounts it, so that a wave of its own
     # would never be over.
@@ -20,6 +28,7 @@ SYNC_WAVES: Final = (
         ("apps", "Deployment"),
         ("", "Service"),
         ("policy", "PodDisruptionBudget"),
+        ("batch", "CronJob"),
         ("cert-manager.io", "Certificate"),
         ("projectcontour.io", "HTTPProxy"),
     ),

@@ -22,6 +22,7 @@ PROFILE: Final = Profile(
     # No commit between an idea and its trial.
     delivery=Delivery.DIRECT,
     kubeconfig=None,
+    snapshot_driver=None,
     contour_replicas=2,
     cert_manager=CERT_MANAGER,
     protect=False,

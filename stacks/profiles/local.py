@@ -17,6 +17,7 @@ PROFILE: Final = Profile(
     access_mode=AccessMode.READ_WRITE_ONCE,
     delivery=Delivery.DIRECT,
     kubeconfig="~/.local/state/tts-platform/clusters/default/kubeconfig",
+    snapshot_driver="btrfs.csi.tts-platform.local",
     contour_replicas=2,
     cert_manager=CERT_MANAGER_FROM_SOURCE,
     protect=False,

@@ -20,6 +20,7 @@ PROFILE: Final = Profile(
     # Git says what runs, who changed it, and what it was before.
     delivery=Delivery.GITOPS,
     kubeconfig=None,
+    snapshot_driver=None,
     contour_replicas=2,
     cert_manager=CERT_MANAGER,
     # What was spoken cannot be made again: a destroy stops here until `deletionProtection` is false.

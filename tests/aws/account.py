@@ -146,9 +146,10 @@ def serve() -> None:
     )
     from werkzeug.serving import make_server
 
-    from tests.aws import eks_extension, strictness
+    from tests.aws import eks_extension, snapshot_extension, strictness
 
     eks_extension.extend()
+    snapshot_extension.extend()
     strictness.extend()
     application = DomainDispatcherApplication(create_backend_app)
     # moto's backends are plain dictionaries; Pulumi asks for many things at once.

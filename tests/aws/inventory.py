@@ -27,7 +27,7 @@ class Thing:
 
 
 def things(client: Client) -> Iterator[Thing]:
-    for service in (_ec2, _autoscaling, _eks, _elb, _iam, _kms, _logs, _route53, _efs, _s3):
+    for service in (_ec2, _autoscaling, _eks, _elb, _iam, _kms, _logs, _route53, _efs, _s3, _dlm):
         yield from service(client)
 
 
@@ -178,3 +178,8 @@ def _s3(client: Client) -> Iterator[Thing]:
         except s3.exceptions.ClientError:
             tags = {}
         yield Thing("s3:bucket", name, tags)
+
+
+def _dlm(client: Client) -> Iterator[Thing]:
+    for policy in client("dlm").get_lifecycle_policies()["Policies"]:
+        yield Thing("dlm:policy", policy["PolicyId"], policy["Tags"])

@@ -35,6 +35,7 @@ _ORDER = (
     "test_rollout",
     "test_recovery",
     "test_storage",
+    "test_snapshots",
     "test_destroy",
 )
 

@@ -8,7 +8,7 @@ from tests.cluster.running import Running
 _PASSING = {"events", "leases", "componentstatuses"}
 """Come and go by themselves, or are none."""
 
-_OF_THE_CLUSTER = {"kube-system", "local-path-storage"}
+_OF_THE_CLUSTER = {"kube-system", "storage"}
 _OF_A_WORKLOAD = {"pods", "replicasets", "controllerrevisions", "endpoints", "endpointslices"}
 """Follow from a workload that is listed itself; those of the cluster's own add-ons change names over a restart."""
 

@@ -23,6 +23,7 @@ _ORDER = (
     "test_first_sync",
     "test_release",
     "test_drift",
+    "test_pre_upgrade",
     "test_bad_commit",
     "test_two_owners",
     "test_access",

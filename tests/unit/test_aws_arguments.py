@@ -30,6 +30,7 @@ from components.hosted_zone import HostedZone
 from components.network import Network, NetworkArgs
 from components.outputs_bucket import OutputsBucket, OutputsBucketArgs
 from components.shared_file_system import SharedFileSystem, SharedFileSystemArgs
+from components.snapshot_copies import SnapshotCopies, SnapshotCopiesArgs
 from tests.support.recording import Recorded, Recording, record
 
 COMPONENTS = Path(__file__).resolve().parents[2] / "components"
@@ -141,6 +142,19 @@ def an_outputs_bucket() -> None:
     OutputsBucket("outputs", args)
 
 
+def snapshot_copies() -> None:
+    args = SnapshotCopiesArgs(
+        region="eu-west-1",
+        cluster_name="tts",
+        copy_region="us-east-1",
+        copy_days=7,
+        share_accounts=("111122223333",),
+        archive_months=12,
+        kms_key="arn:aws:kms:eu-west-1:111122223333:key/0ea3fef3",
+    )
+    SnapshotCopies("copies", args)
+
+
 PROGRAMS: Mapping[str, Callable[[], None]] = {
     "aws_account": an_account,
     "network": a_network,
@@ -152,6 +166,7 @@ PROGRAMS: Mapping[str, Callable[[], None]] = {
     "edge_load_balancer: proxy protocol": lambda: a_load_balancer(ClientAddress.PROXY_PROTOCOL),
     "shared_file_system": a_shared_file_system,
     "outputs_bucket": an_outputs_bucket,
+    "snapshot_copies": snapshot_copies,
 }
 """Name of the module, and of the case where it has several, to a program that makes as much of it as it can."""
 
@@ -164,6 +179,7 @@ ANSWERS: Mapping[str, Any] = {
         "certificateAuthorities": [{"data": "Y2E="}],
         "accessConfigs": [{"authenticationMode": "API"}],
     },
+    "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "111122223333"},
     "aws:eks/getAddon:getAddon": {"addonName": "coredns", "configurationValues": "{}"},
 }
 """What AWS would say where a component asks."""

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from components.storage_backend import EBS_STORAGE_CLASS, EFS_STORAGE_CLASS
+from stacks import arguments
+from stacks.load import load
 from stacks.problems import Problem
 from stacks.settings import ExistingClaim
 from stacks.state_checks import resettled
@@ -31,6 +33,9 @@ VPC = {
     "privateSubnetIds": ["subnet-0123456789abcdef2", "subnet-0123456789abcdef3"],
 }
 SINGLE = {"replicas": "1", "rollout": "in-place", "accessMode": "ReadWriteOnce"}
+EBS: dict[str, Any] = SINGLE | {"storage": "ebs"}
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0ea3fef3-80a7-4778-9d8c-1c0c6EXAMPLE"
+SHARED = {"snapshotShareAccounts": ["012345678901"], "snapshotKmsKey": KEY}
 MODEL = {"engine": "vllm-omni", "args": ["--model", "/models/cosyvoice3"]}
 
 
@@ -85,6 +90,33 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     ("storage", {"storage": "s3", "engine": "espeak"}, "cannot rename a file"),
     ("weightsSize", {"storage": "s3", "weightsSize": "50Gi"}, "a bucket cannot hold weights"),
     ("snapshots", {"snapshots": "csi"}, "cannot be had of EFS"),
+    ("snapshotCopyRegion", {"snapshotCopyRegion": "us-east-1"}, "storage is efs"),
+    ("snapshotShareAccounts", SHARED, "storage is efs"),
+    ("snapshotArchiveMonths", {"storage": "s3", "snapshotArchiveMonths": "3"}, "storage is s3"),
+    (
+        "snapshotCopyRegion",
+        EBS | VPC | {"zones": [], "apiCidrs": [], "eksCluster": "shared", "snapshotCopyRegion": "us-east-1"},
+        "others' too",
+    ),
+    ("snapshotCopyRegion", EBS | {"snapshotCopyRegion": "eu-central-1"}, "where the disks are"),
+    ("snapshotCopyRegion", EBS | {"snapshotCopyRegion": "Ireland"}, "not an AWS region"),
+    ("snapshotCopiesKept", EBS | {"snapshotCopiesKept": "7"}, "nothing is copied"),
+    (
+        "snapshotCopiesKept",
+        EBS | {"snapshotCopyRegion": "us-east-1", "snapshotCopiesKept": "0"},
+        "not a number of days",
+    ),
+    ("snapshotShareAccounts", EBS | {"snapshotShareAccounts": ["012345678901"]}, "AWS's own key for EBS"),
+    ("snapshotShareAccounts[0]", EBS | SHARED | {"snapshotShareAccounts": [12345678901]}, "not the id of"),
+    ("snapshotKmsKey", EBS | {"snapshotKmsKey": KEY}, "no snapshot is copied"),
+    (
+        "snapshotKmsKey",
+        EBS | SHARED | {"snapshotKmsKey": KEY.replace("central", "west")},
+        "of its own region",
+    ),
+    ("snapshotKmsKey", EBS | SHARED | {"snapshotKmsKey": "alias/aws/ebs"}, "not the ARN of a KMS key"),
+    ("snapshotArchiveMonths", EBS | {"snapshotArchiveMonths": "2"}, "90 days"),
+    ("snapshotArchiveMonths", EBS | {"snapshotArchiveMonths": "a year"}, "not a number of months"),
     ("storageClass", {"storageClass": "gp2"}, "decided by storage"),
     ("dnsZone", {"dnsZone": "example.org"}, "does not hold tts.example.com"),
     ("dnsZone", {"dnsZone": "le.com"}, "does not hold tts.example.com"),
@@ -122,6 +154,11 @@ ACCEPTED: list[Mapping[str, Any]] = [
     {"dnsZone": "example.com"},
     {"dnsZone": "tts.example.com"},
     SINGLE | {"storage": "ebs", "snapshots": "csi"},
+    EBS | {"snapshotCopyRegion": "us-east-1", "snapshotCopiesKept": "30"},
+    EBS | SHARED,
+    EBS | {"snapshotArchiveMonths": "3"},
+    EBS | {"snapshotArchiveMonths": "12", "snapshots": "none"},
+    EBS | {"snapshotCopyRegion": "us-east-1", "snapshotKmsKey": KEY},
     {"storage": "s3"},
     {**VPC, "zones": []},
     {**VPC, "zones": [], "apiCidrs": [], "eksCluster": "shared"},
@@ -205,3 +242,24 @@ class TestStorageThatIsThere:
         )
         grown = SINGLE | {"storage": "ebs", "outputsSize": "300Gi"}
         assert problems(grown, existing={"outputs": disk}) == {}
+
+
+class TestCopiesOfSnapshots:
+    def copies(self, **changes: Any) -> Any:
+        stack = load("prod", {**PROD, **EBS, **changes}, {})
+        assert stack.aws is not None
+        return arguments.aws_platform(stack, stack.aws, frozenset()).snapshot_copies
+
+    def test_there_are_none_unless_asked_for(self) -> None:
+        assert self.copies() is None, "each gigabyte of them is paid for every month"
+
+    def test_every_key_arrives(self) -> None:
+        made = self.copies(
+            snapshotCopyRegion="us-east-1", snapshotCopiesKept="30", snapshotArchiveMonths="12", **SHARED
+        )
+        assert (made.region, made.cluster_name) == ("eu-central-1", "tts-platform-prod")
+        assert (made.copy_region, made.copy_days) == ("us-east-1", 30)
+        assert (made.share_accounts, made.archive_months, made.kms_key) == (("012345678901",), 12, KEY)
+
+    def test_a_week_of_copies_is_kept_by_default(self) -> None:
+        assert self.copies(snapshotCopyRegion="us-east-1").copy_days == 7

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import pytest
@@ -15,16 +15,19 @@ import yaml
 from botocore.exceptions import ClientError
 from pulumi.runtime.proto import provider_pb2
 
+from components.snapshot_copies import SnapshotCopies, SnapshotCopiesArgs
 from tests.aws import csi_drivers
 from tests.aws.account import ROOT, Account
 from tests.aws.provider import Provider
 from tests.aws.resources import KINDS
 from tests.aws.values import UNKNOWN, Unknown, from_struct, to_struct
+from tests.support.recording import record
 
 TAGS = {"project": "p", "stack": "s", "owner": "o"}
 VPC = "aws:ec2/vpc:Vpc"
 CLUSTER = "aws:eks/cluster:Cluster"
 ROLE = "aws:iam/role:Role"
+POLICY = "aws:dlm/lifecyclePolicy:LifecyclePolicy"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
@@ -90,6 +93,24 @@ class Engine:
             self.context,
         )
         return answer.id, from_struct(answer.properties), checked
+
+    def update(
+        self, token: str, made: tuple[str, dict[str, Any], dict[str, Any]], inputs: Mapping[str, Any]
+    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """As `create`, in place."""
+        identity, state, old = made
+        checked = self.check(token, inputs, old=old)
+        answer = self.provider.Update(
+            provider_pb2.UpdateRequest(
+                urn=self.urn(token, "thing"),
+                id=identity,
+                olds=to_struct(state),
+                old_inputs=to_struct(old),
+                news=to_struct(checked),
+            ),
+            self.context,
+        )
+        return identity, from_struct(answer.properties), checked
 
     def delete(self, token: str, made: tuple[str, dict[str, Any], dict[str, Any]]) -> None:
         identity, state, inputs = made
@@ -398,6 +419,142 @@ class TestEks:
         asked[3] = "another"
         refused = self.get_token(account, *asked)
         assert (refused.returncode, refused.stdout) == (2, ""), "kubectl would go on with no identity"
+
+
+class TestDataLifecycleManager:
+    target: ClassVar = {"kubernetes.io/cluster/prod": "owned"}
+    month: ClassVar = {"cronExpression": "cron(30 3 1 * ? *)"}
+    week: ClassVar = {"cronExpression": "cron(30 3 ? * MON *)"}
+
+    @pytest.fixture
+    def role(self, connected: Engine) -> Iterator[str]:
+        trust = {"Effect": "Allow", "Principal": {"Service": "dlm.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        made = connected.create(
+            ROLE, {"assumeRolePolicy": json.dumps({"Version": "2012-10-17", "Statement": [trust]})}
+        )
+        yield made[1]["arn"]
+        connected.delete(ROLE, made)
+
+    def inputs(self, role: str, **schedule: Any) -> dict[str, Any]:
+        return {
+            "description": "Copies of the disks of prod",
+            "executionRoleArn": role,
+            "state": "ENABLED",
+            "policyDetails": {
+                "policyType": "EBS_SNAPSHOT_MANAGEMENT",
+                "resourceTypes": ["VOLUME"],
+                "targetTags": self.target,
+                "schedules": [
+                    {
+                        "name": "daily",
+                        "createRule": {"interval": 24, "intervalUnit": "HOURS", "times": "02:30"},
+                        "retainRule": {"interval": 2, "intervalUnit": "DAYS"},
+                        "copyTags": True,
+                        **schedule,
+                    }
+                ],
+            },
+        }
+
+    def copied(self, target: str = "us-east-1", **rule: Any) -> list[dict[str, Any]]:
+        kept = {"interval": 7, "intervalUnit": "DAYS"}
+        return [{"target": target, "encrypted": True, "copyTags": True, "retainRule": kept, **rule}]
+
+    def archived(self, interval: int, unit: str = "DAYS") -> dict[str, Any]:
+        return {"archiveRetainRule": {"retentionArchiveTier": {"interval": interval, "intervalUnit": unit}}}
+
+    def test_a_policy_comes_changes_and_goes(self, connected: Engine, account: Account, role: str) -> None:
+        made = connected.create(POLICY, self.inputs(role, crossRegionCopyRules=self.copied()))
+        assert account.counts()["dlm:policy"] == 1
+        assert not [thing for thing in account.untagged() if thing.type == "dlm:policy"]
+        dlm = account.client("dlm")
+        policy = dlm.get_lifecycle_policy(PolicyId=made[0])["Policy"]
+        assert policy["PolicyArn"] == made[1]["arn"]
+        assert policy["PolicyDetails"]["Schedules"][0]["CreateRule"]["Times"] == ["02:30"]
+
+        connected.provider.default_tags = {**TAGS, "owner": "another"}
+        shared = {"targetAccounts": ["012345678901"]}
+        changed = connected.update(POLICY, made, self.inputs(role, shareRule=shared))
+        policy = dlm.get_lifecycle_policy(PolicyId=made[0])["Policy"]
+        (schedule,) = policy["PolicyDetails"]["Schedules"]
+        assert schedule["ShareRules"] == [{"TargetAccounts": ["012345678901"]}]
+        assert "CrossRegionCopyRules" not in schedule, "a copy that was taken out would go on"
+        assert policy["Tags"]["owner"] == "another"
+
+        connected.delete(POLICY, changed)
+        assert account.counts()["dlm:policy"] == 0
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            dlm.get_lifecycle_policy(PolicyId=made[0])
+
+    def test_a_further_schedule_replaces(self, engine: Engine) -> None:
+        one = self.inputs("arn:aws:iam::123456789012:role/dlm")
+        two = self.inputs("arn:aws:iam::123456789012:role/dlm")
+        two["policyDetails"]["schedules"] *= 2
+        assert list(engine.diff(POLICY, one, two).replaces) == ["policyDetails"], (
+            "what the first policy took would stay until somebody deletes it"
+        )
+
+    def test_what_aws_refuses(self, connected: Engine, role: str) -> None:
+        archive, day = self.archived(93), {"interval": 1, "intervalUnit": "DAYS"}
+        for reason, inputs in (
+            ("cannot be assumed", self.inputs("arn:aws:iam::123456789012:role/nobody")),
+            ("Description", self.inputs(role) | {"description": "Copies (daily)"}),
+            ("own region", self.inputs(role, crossRegionCopyRules=self.copied("eu-central-1"))),
+            (
+                "no TargetRegion",
+                self.inputs(role, crossRegionCopyRules=self.copied(targetRegion="us-east-1")),
+            ),
+            ("RetainRule of a copy", self.inputs(role, crossRegionCopyRules=self.copied(retainRule={}))),
+            ("TargetAccounts", self.inputs(role, shareRule={"targetAccounts": ["12345"]})),
+            ("28 days", self.inputs(role, archiveRule=archive)),
+            ("28 days", self.inputs(role, archiveRule=archive, createRule=self.week)),
+            ("90 days", self.inputs(role, archiveRule=self.archived(89), createRule=self.month)),
+            (
+                "Times",
+                self.inputs(role, createRule={"interval": 24, "intervalUnit": "HOURS", "times": "2:30"}),
+            ),
+            ("Interval", self.inputs(role, createRule={"interval": 5, "intervalUnit": "HOURS"})),
+            ("by Count, or", self.inputs(role, retainRule={**day, "count": 3})),
+        ):
+            with pytest.raises(Refused, match=reason):
+                connected.create(POLICY, inputs)
+        with pytest.raises(Refused, match=r"shareRule\.accounts is not rehearsed"):
+            connected.create(POLICY, self.inputs(role, shareRule={"accounts": []}))
+
+    def test_no_two_policies_have_a_tag(self, connected: Engine, role: str) -> None:
+        made = connected.create(POLICY, self.inputs(role))
+        with pytest.raises(Refused, match="duplicated: TargetTags"):
+            connected.create(POLICY, self.inputs(role))
+        connected.delete(POLICY, made)
+
+    def test_what_the_component_says_is_what_aws_takes(self, connected: Engine, role: str) -> None:
+        args = SnapshotCopiesArgs(
+            region="eu-central-1",
+            cluster_name="tts-platform-prod",
+            copy_region="us-east-1",
+            copy_days=7,
+            share_accounts=("012345678901",),
+            archive_months=3,
+            kms_key="arn:aws:kms:eu-central-1:123456789012:key/0ea3fef3",
+        )
+
+        def program() -> None:
+            SnapshotCopies("copies", args)
+
+        identity = {"aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"}}
+        said = [item.inputs for item in record(program, identity).resources if item.type == POLICY]
+        made = [connected.create(POLICY, {**inputs, "executionRoleArn": role}) for inputs in said]
+        assert len(made) == 2
+        for policy in made:
+            connected.delete(POLICY, policy)
+
+    def test_a_regions_key_for_ebs_is_looked_up(self, connected: Engine, account: Account) -> None:
+        lookup = "aws:ebs/getDefaultKmsKey:getDefaultKmsKey"
+        assert connected.invoke(lookup, {})["keyArn"] == "alias/aws/ebs", "AWS's own, unless somebody chose"
+        key = account.client("kms").create_key()["KeyMetadata"]
+        account.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key["KeyId"])
+        assert connected.invoke(lookup, {})["keyArn"] == key["Arn"]
+        account.client("kms").schedule_key_deletion(KeyId=key["KeyId"])
 
 
 def test_other_commands_of_the_cli_are_refused() -> None:

@@ -9,9 +9,9 @@ from components.storage_backend import EBS_STORAGE_CLASS
 from tests.support.recording import Recording, record
 
 
-def block_storage(*, keep: bool = False, snapshots: bool = True) -> Recording:
+def block_storage(*, keep: bool = False) -> Recording:
     def program() -> None:
-        BlockStorage("disks", BlockStorageArgs(keep=keep, snapshots=snapshots))
+        BlockStorage("disks", BlockStorageArgs(keep=keep))
 
     return record(program)
 
@@ -49,21 +49,3 @@ class TestKeeping:
         assert storage_class(keep=keep)["reclaimPolicy"] == policy, (
             "kept: a deleted claim must not take the outputs along; not kept: a disk that nobody owns is paid for"
         )
-
-    def test_so_does_a_snapshot(self, keep: bool, policy: str) -> None:
-        found = block_storage(keep=keep).object("VolumeSnapshotClass", EBS_STORAGE_CLASS)
-        assert found["deletionPolicy"] == policy
-        assert found["driver"] == "ebs.csi.aws.com", (
-            "a class takes snapshots of its own driver's volumes only"
-        )
-
-
-class TestSnapshots:
-    def test_their_class_is_not_there_where_nobody_asks(self) -> None:
-        assert not block_storage(snapshots=False).objects("VolumeSnapshotClass"), (
-            "its kind comes with an add-on that may not be there"
-        )
-
-    def test_their_class_has_its_fields_where_the_kind_has_them(self) -> None:
-        found = block_storage().object("VolumeSnapshotClass", EBS_STORAGE_CLASS)
-        assert "spec" not in found, "a VolumeSnapshotClass has no spec: the API server refuses it"

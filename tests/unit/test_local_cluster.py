@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,19 @@ class TestRefusals:
             with pytest.raises(LocalError, match=rf"Port {port} of 127\.0\.0\.1 is in use .*make up PORT="):
                 preflight.check_port(port)
         preflight.check_port(port)
+
+    @pytest.mark.parametrize("missing", ["btrfs", "loop"])
+    def test_a_kernel_without_what_volumes_need_names_the_way_out(
+        self, missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "filesystems").write_text("nodev\ttmpfs\n" + ("" if missing == "btrfs" else "\tbtrfs\n"))
+        monkeypatch.setattr(preflight, "FILE_SYSTEMS", tmp_path / "filesystems")
+        monkeypatch.setattr(preflight, "LOOP_CONTROL", tmp_path / ("none" if missing == "loop" else ""))
+        tried = []
+        monkeypatch.setattr(subprocess, "run", lambda command, **_: tried.append(command))
+        with pytest.raises(LocalError, match=rf"This kernel has no {missing}, .*make up CONTEXT="):
+            preflight._check_file_system()
+        assert tried == [["modprobe", missing]], "a module that is there would not be loaded"
 
     def test_a_missing_program_without_apt_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from rich.console import Console

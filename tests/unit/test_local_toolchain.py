@@ -164,7 +164,11 @@ class TestPinsAgree:
         )
 
     def test_upstream_sources_are_those_that_the_program_looks_for(self) -> None:
-        targets = {u.target.relative_to(paths.CACHE / "upstream").as_posix() for u in toolchain.pins()[1]}
+        targets = {
+            u.target.relative_to(paths.CACHE / "upstream").as_posix()
+            for u in toolchain.pins()[1]
+            if u.installed_by == "program"
+        }
         wanted = {
             f"{u.repository}/{u.tag}/{u.path}"
             for u in (
@@ -177,6 +181,10 @@ class TestPinsAgree:
         }
         assert targets == wanted, "the program would try to download, where no network is"
 
+    def test_snapshots_are_of_the_kinds_that_their_controller_knows(self) -> None:
+        (kinds,) = (u for u in toolchain.pins()[1] if u.installed_by == "cluster")
+        assert kinds.module.endswith(f"/v8@v{module('csi-snapshotter').version}"), "fields would be dropped"
+
     def test_pulumi_is_the_version_that_users_install(self) -> None:
         requirements = (paths.CHECKOUT / "requirements.txt").read_text()
         assert f"pulumi=={module('pulumi').version}\n" in requirements, "the tests would run another engine"
@@ -184,6 +192,14 @@ class TestPinsAgree:
 
 
 class TestImages:
+    def test_tags_of_the_volumes_images_are_the_versions_that_are_built(self) -> None:
+        built = {f"{tool}:v{pin.version}" for pin in toolchain.pins()[0] for tool in pin.names}
+        named = {
+            image.name.rpartition("/")[2] for image in assembly.definitions() if "sig-storage" in image.name
+        }
+        assert named, "the expression finds no image at all"
+        assert named <= built, "what runs would not be what its name says"
+
     def test_each_image_of_the_add_ons_is_assembled(self) -> None:
         names = {image.name for image in assembly.definitions()}
         manifests = (paths.CHECKOUT / "local/cluster/manifests").glob("*.yaml")

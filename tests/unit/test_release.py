@@ -299,27 +299,27 @@ class TestTheLine:
         text = (
             f"# Mine\r\nconfig:\r\n  a: 1   # one\r\n  'tts-platform:image':   {OLD}  # why\r\n  z: [1,2]\r\n"
         )
-        assert stack_file.with_image(text, PROD, NEW) == text.replace(OLD, NEW)
+        assert stack_file.with_settings(text, PROD, {"image": NEW}) == text.replace(OLD, NEW)
 
     @pytest.mark.parametrize("quote", ["'", '"'])
     def test_quotes_stay(self, quote: str) -> None:
         text = f"config:\n  tts-platform:image: {quote}{OLD}{quote}\n"
-        assert stack_file.with_image(text, PROD, NEW) == text.replace(OLD, NEW)
+        assert stack_file.with_settings(text, PROD, {"image": NEW}) == text.replace(OLD, NEW)
 
     def test_the_same_text_elsewhere_is_no_image(self) -> None:
         text = f"config:\n  other:image: {OLD} # {OLD}\n  tts-platform:image: {OLD}\nnote: {OLD}\n"
-        changed = stack_file.with_image(text, PROD, NEW)
+        changed = stack_file.with_settings(text, PROD, {"image": NEW})
         assert changed == text.replace(f"tts-platform:image: {OLD}", f"tts-platform:image: {NEW}")
 
     @pytest.mark.parametrize("text", ["config: {}\n", "config:\n  tts-platform:image: {secure: x}\n", ""])
     def test_without_one_it_is_refused(self, text: str) -> None:
         with pytest.raises(OpsError, match=r"Pulumi\.prod\.yaml sets no image"):
-            stack_file.with_image(text, PROD, NEW)
+            stack_file.image(text, PROD)
 
     def test_one_that_other_keys_borrow_is_refused(self) -> None:
         text = f"config:\n  tts-platform:image: &it >-\n    {OLD}\n  tts-platform:other: *it\n"
         with pytest.raises(OpsError, match="on a line of its own"):
-            stack_file.with_image(text, PROD, NEW)
+            stack_file.with_settings(text, PROD, {"image": NEW})
 
     def test_what_is_no_yaml_is_said_in_one_line(self) -> None:
         with pytest.raises(OpsError, match=r"Pulumi\.prod\.yaml is not YAML: .* Mend the line") as error:

@@ -133,7 +133,10 @@ class TestOneFileAnObject:
 
 
 class TestSyncWaves:
-    @pytest.mark.parametrize(("kind", "wave"), [("NetworkPolicy", 0), ("Deployment", 1), ("HTTPProxy", 1)])
+    @pytest.mark.parametrize(
+        ("kind", "wave"),
+        [("NetworkPolicy", 0), ("Role", 0), ("Deployment", 2), ("CronJob", 2), ("HTTPProxy", 2)],
+    )
     def test_an_object_has_the_wave_of_its_kind(self, kind: str, wave: int) -> None:
         (text,) = rendered(thing(kind)).values()
         assert annotations(text)[SYNC_WAVE] == str(wave)
@@ -151,14 +154,31 @@ class TestSyncWaves:
     def test_no_pod_runs_without_the_policies(self) -> None:
         assert sync_wave("networking.k8s.io/v1", "NetworkPolicy") < sync_wave("apps/v1", "Deployment")
 
+    def test_the_snapshot_before_an_upgrade_comes_before_the_pods(self) -> None:
+        job = sync_wave("batch/v1", "Job")
+        assert job < sync_wave("apps/v1", "Deployment"), "the new version would change the data first"
+        needs = [
+            ("v1", "ConfigMap"),
+            ("v1", "ServiceAccount"),
+            ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+        ]
+        assert all(sync_wave(*kind) < job for kind in needs), "it could not even start"
+        assert sync_wave("networking.k8s.io/v1", "NetworkPolicy") < job
+
+    def test_it_holds_up_nothing_that_is_no_upgrade(self) -> None:
+        assert sync_wave("batch/v1", "CronJob") > sync_wave("batch/v1", "Job")
+        assert sync_wave("v1", "PersistentVolumeClaim") > sync_wave("batch/v1", "Job"), (
+            "a first sync has no claims yet, and nothing to take a snapshot of"
+        )
+
     def test_a_kind_has_one_wave(self) -> None:
         assert len({*KINDS}) == len(KINDS)
 
     def test_a_kind_without_one_is_refused(self) -> None:
         with pytest.raises(
-            OpsError, match=r"Job has no sync wave: give it one in components/tts/sync_waves\.py"
+            OpsError, match=r"StatefulSet has no sync wave: give it one in components/tts/sync_waves\.py"
         ):
-            rendered(thing("Job"))
+            rendered(thing("StatefulSet"))
 
     def test_they_are_of_what_the_service_is_made_of_and_of_nothing_else(self) -> None:
         made = {kind for name in PROFILES for kind in self.kinds(name)}
@@ -175,15 +195,41 @@ class TestSyncWaves:
         return {(item["apiVersion"].rpartition("/")[0], item["kind"]) for item in made}
 
 
+class TestHook:
+    """A Job runs once and cannot be changed. Argo CD runs a hook anew in every sync."""
+
+    def test_a_job_is_one(self) -> None:
+        (text,) = rendered(thing("Job")).values()
+        assert annotations(text) == {
+            "argocd.argoproj.io/hook": "Sync",
+            "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
+            SYNC_WAVE: "1",
+        }, "the second sync would be refused, for a Job that is there"
+
+    def test_nothing_else_is(self) -> None:
+        (text,) = rendered(thing("CronJob")).values()
+        assert not [key for key in annotations(text) if "hook" in key]
+
+
 class TestData:
     def test_what_holds_it_is_kept(self) -> None:
-        (text,) = rendered(thing("PersistentVolumeClaim"), keep_data=True).values()
+        (text,) = rendered(thing("PersistentVolumeClaim", "outputs"), keep_data=True).values()
         assert annotations(text)[OPTIONS] == "Prune=false,Delete=false", (
             "a lost file, or an Application that goes, would take every utterance with it"
         )
 
+    def test_a_restored_claim_outlives_its_manifest(self) -> None:
+        restored = thing("PersistentVolumeClaim", "outputs-espeak-v1.0.0-20251220-0200")
+        (text,) = rendered(restored).values()
+        assert annotations(text)[OPTIONS] == "Prune=false", (
+            "the key that goes would take what was written since"
+        )
+        assert annotations(text)["argocd.argoproj.io/compare-options"] == "IgnoreExtraneous", (
+            "the Application would be OutOfSync for as long as the data stays"
+        )
+
     def test_it_goes_with_the_service_where_nothing_is_protected(self) -> None:
-        (text,) = rendered(thing("PersistentVolumeClaim")).values()
+        (text,) = rendered(thing("PersistentVolumeClaim", "outputs")).values()
         assert OPTIONS not in annotations(text), "a destroy would leave it behind"
 
     def test_nothing_else_is_kept(self) -> None:

@@ -2,6 +2,7 @@
 
 from tests.aws.resources import (
     autoscaling,
+    dlm,
     ec2,
     efs,
     eks,
@@ -20,6 +21,7 @@ from tests.aws.resources import (
 
 _MODULES = (
     autoscaling,
+    dlm,
     ec2,
     efs,
     eks,

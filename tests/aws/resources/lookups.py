@@ -194,6 +194,12 @@ def subnet(call: Call) -> Inputs:
     }
 
 
+def default_kms_key(call: Call) -> Inputs:
+    _known(call)
+    found = call.client("ec2").get_ebs_default_kms_key_id()["KmsKeyId"]
+    return {"id": call.region, "keyArn": found, "region": call.region}
+
+
 Lookup = Callable[[Call], Inputs]
 
 ALL: Mapping[str, Lookup] = {
@@ -206,4 +212,5 @@ ALL: Mapping[str, Lookup] = {
     "aws:route53/getZone:getZone": zone,
     "aws:ec2/getVpc:getVpc": vpc,
     "aws:ec2/getSubnet:getSubnet": subnet,
+    "aws:ebs/getDefaultKmsKey:getDefaultKmsKey": default_kms_key,
 }

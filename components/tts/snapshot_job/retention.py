@@ -1,0 +1,58 @@
+"""Which snapshots go once there is a newer good one.
+
+Never the newest good one, never a pinned one, never one that somebody asked for or that an upgrade began with, never
+one that a volume is being restored from, and none at all of another stack.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from components.tts.snapshot_job.names import Object, Reason, SnapshotSet, State, sets
+
+
+def to_delete(
+    snapshots: Iterable[Object], claims: Iterable[Object], *, stack: str, kept: int, now: datetime
+) -> list[SnapshotSet]:
+    """What goes of a stack's, oldest first; `snapshots` and `claims` are all that the namespace has."""
+    found = sets(snapshots, stack)
+    used = sources(claims)
+    good = [one for one in found if one.state(now) is State.GOOD]
+    if not good:
+        return []
+    own = [one for one in found if one.reason == Reason.SCHEDULED and not one.pinned]
+    counted = [one for one in own if one.state(now) is State.GOOD]
+    stay = {one.name for one in (*counted[:kept], good[0])}
+    return [
+        one
+        for one in reversed(own)
+        if one.name not in stay and not used & _object_names(one) and _is_over(one, good[0], now)
+    ]
+
+
+def sources(claims: Iterable[Object]) -> set[str]:
+    """VolumeSnapshots that claims are being restored from."""
+    found: set[str] = set()
+    for claim in claims:
+        if (claim.get("status") or {}).get("phase") == "Bound":
+            continue
+        spec = claim.get("spec") or {}
+        found |= {
+            source["name"]
+            for source in (spec.get("dataSource"), spec.get("dataSourceRef"))
+            if source and source.get("kind") == "VolumeSnapshot"
+        }
+    return found
+
+
+def _is_over(one: SnapshotSet, newest: SnapshotSet, now: datetime) -> bool:
+    match one.state(now):
+        case State.GOOD:
+            return True
+        case State.FAILED:
+            return one.taken < newest.taken
+        case State.UNDER_WAY:
+            return False
+
+
+def _object_names(one: SnapshotSet) -> set[str]:
+    return {item["metadata"]["name"] for item in one.objects.values()}

@@ -1,0 +1,564 @@
+"""The commands around snapshots, against an API server that enforces what the real one does."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from components.tts.snapshot_job import names
+from ops import __main__ as commands
+from ops import snapshot_cluster, snapshot_take, snapshots, workspace
+from ops.errors import OpsError
+from ops.workspace import OwnBackend, Workspace
+from stacks.problems import SettingsError
+from tests.support import api_server
+from tests.support.api_server import Api, Object
+
+ROOT = Path(__file__).parents[2]
+NEW, OLD = "acme/espeak:1.1.0", "acme/espeak:1.0.0"
+COMMITTED = {"outputsSize": "1Gi", "image": NEW, "domain": "tts.localhost", "engine": "espeak"}
+NAME = "espeak-v1.0.0-20251220-0200"
+
+
+def volume_snapshot(name: str = NAME, volume: str = "outputs", **changes: Any) -> Object:
+    taken = changes.get("taken", datetime.now(UTC) - timedelta(hours=3, minutes=12, seconds=5))
+    status = {
+        "readyToUse": True,
+        "restoreSize": "1Gi",
+        "boundVolumeSnapshotContentName": f"c-{name}-{volume}",
+    }
+    return {
+        "metadata": {
+            "name": f"{name}-{volume}",
+            "namespace": "tts",
+            "labels": {
+                names.SNAPSHOT: name,
+                names.VOLUME: volume,
+                names.STACK: changes.get("stack", "local"),
+                names.ENGINE: "espeak",
+                names.VERSION: "1.0.0",
+                names.REASON: "scheduled",
+            },
+            "annotations": {
+                names.TAKEN: names.time_text(taken),
+                names.IMAGE: OLD,
+                names.SETTINGS: json.dumps({"image": OLD, "engine": "espeak", "args": ["--slow"]}),
+                names.CLAIM: volume,
+                names.VOLUMES: changes.get("volumes", "outputs"),
+            },
+        },
+        "status": {**status, **changes.get("status", {})},
+    }
+
+
+def claim(name: str) -> Object:
+    return {"metadata": {"name": name, "namespace": "tts"}}
+
+
+def pod_spec(claims: Sequence[str]) -> Object:
+    volumes = [
+        {"name": name.partition("-")[0], "persistentVolumeClaim": {"claimName": name}} for name in claims
+    ]
+    return {"containers": [{"name": "speech", "image": NEW}], "volumes": volumes}
+
+
+@dataclass
+class Machine:
+    """A person's machine with the local stack on a cluster, and a `pulumi` that is played."""
+
+    api: Api
+    workspace: Workspace
+    committed: Path
+    ups: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The settings that each update was given."""
+
+    fails: bool = False
+    interrupted: bool = False
+
+    def play(self, arguments: tuple[str, ...]) -> str:
+        if arguments[:2] == ("stack", "output"):
+            return json.dumps({"namespace": "tts", "deployment": "speech"})
+        if arguments[0] == "up":
+            self.ups.append(self.settings)
+            if self.interrupted:
+                signal.raise_signal(signal.SIGINT)
+            if self.fails:
+                raise OpsError("pulumi up of local failed.")
+            claims = [name for name in (self.claim,) if name]
+            for name in claims:
+                self.api.add("persistentvolumeclaims", claim(name))
+            self.mounts(*claims)
+        return ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        config = yaml.safe_load(self.workspace.config_file.read_text())["config"]
+        return {key.removeprefix("tts-platform:"): value for key, value in config.items()}
+
+    @property
+    def claim(self) -> str:
+        restore = self.settings.get("restoreFrom")
+        return f"outputs-{restore.replace('@', '-')}" if restore else "outputs"
+
+    def mounts(self, *claims: str) -> None:
+        spec = pod_spec(claims)
+        self.api.add(
+            "deployments",
+            {"metadata": {"name": "speech"}, "spec": {"selector": {}, "template": {"spec": spec}}},
+        )
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        labels = {"app.kubernetes.io/name": "speech"}
+        self.api.add(
+            "pods", {"metadata": {"name": "speech-1", "labels": labels}, "spec": spec, "status": ready}
+        )
+
+    def make_up(self) -> None:
+        self.workspace.prepare({"kubeconfig": "there", "httpsPort": 8443})
+
+    def commit(self, **settings: Any) -> None:
+        """Writes the committed settings anew."""
+        config = {f"tts-platform:{key}": value for key, value in {**COMMITTED, **settings}.items()}
+        self.committed.write_text(yaml.safe_dump({"config": config}))
+
+    def run(self, *arguments: str, asked: str | None = None) -> Result:
+        return CliRunner().invoke(commands.app, list(arguments), input=asked)
+
+    def restore(self, *options: str, name: str = NAME, asked: str | None = None) -> Result:
+        options = (*options, "--why", "a test")
+        return self.run("snapshots", "restore", "local", name, *options, asked=asked)
+
+    def restored(self, *options: str, name: str = NAME) -> Result:
+        result = self.restore("--yes", *options, name=name)
+        assert result.exit_code == 0, result.exception or result.output
+        return result
+
+    def refused(self, message: str, *options: str, name: str = NAME) -> None:
+        """Refuses in one line, and nothing has changed."""
+        before, count = self.settings, len(self.ups)
+        error = self.restore("--yes", *options, name=name).exception
+        assert isinstance(error, OpsError)
+        assert message in str(error)
+        assert "\n" not in str(error)
+        assert (self.settings, len(self.ups)) == (before, count)
+        assert "configmaps" not in self.api.objects, "a refusal is no restore that was begun"
+
+    def entries(self) -> list[dict[str, Any]]:
+        result = self.run("audit", "local", "--json")
+        entries: list[dict[str, Any]] = json.loads(result.stdout)
+        return entries
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "Pulumi.yaml").write_text("name: tts-platform\n")
+    monkeypatch.setattr(workspace, "CHECKOUT", checkout)
+    with api_server.running() as api:
+        stack = Workspace(stack="local", directory=tmp_path / "stack")
+        made = Machine(api=api, workspace=stack, committed=checkout / "Pulumi.local.yaml")
+        made.commit()
+
+        def run(_: Workspace, *arguments: str, **__: Any) -> subprocess.CompletedProcess[str]:
+            return subprocess.CompletedProcess(arguments, 0, made.play(arguments), "")
+
+        monkeypatch.setattr(Workspace, "run", run)
+        monkeypatch.setattr(Workspace, "exists", True)
+        monkeypatch.setattr(snapshot_cluster, "embedded", lambda _: stack)
+        monkeypatch.setattr(snapshot_cluster, "_api", lambda *_: api.client)
+        monkeypatch.setattr(snapshots, "person", lambda _: "ana@example.com")
+        made.make_up()
+        made.mounts("outputs")
+        api.add("persistentvolumeclaims", claim("outputs"))
+        api.add("volumesnapshots", volume_snapshot())
+        yield made
+
+
+class TestList:
+    def test_newest_first_with_what_a_person_chooses_by(self, machine: Machine) -> None:
+        other = volume_snapshot("theirs-1", stack="prod")
+        bad = {"readyToUse": False, "error": {"message": "disk\n gone"}}
+        newer = volume_snapshot("pre-upgrade-1.1.0", taken=datetime.now(UTC), status=bad)
+        newer["metadata"]["labels"]["keep"] = "true"
+        for item in (other, newer):
+            machine.api.add("volumesnapshots", item)
+        lines = machine.run("snapshots", "list", "local").stdout.splitlines()
+        rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "Gi" in line]
+        assert [row[0] for row in rows] == ["pre-upgrade-1.1.0", NAME], (
+            "another stack's is not theirs to restore"
+        )
+        assert rows[0][5:7] == ["failed: outputs: disk gone", "yes"]
+        assert rows[1][1].endswith("UTC, 3 h 12 min ago")
+        assert rows[1][2:] == ["1Gi", "scheduled", "1.0.0", "yes", "", "outputs"]
+
+    def test_as_json_with_the_storages_own_handles(self, machine: Machine) -> None:
+        machine.api.add(
+            "volumesnapshotcontents",
+            {
+                "metadata": {"name": "c-1"},
+                "spec": {"volumeSnapshotRef": {"name": f"{NAME}-outputs", "namespace": "tts"}},
+                "status": {"snapshotHandle": "snap-1"},
+            },
+        )
+        (found,) = json.loads(machine.run("snapshots", "list", "local", "--json").stdout)
+        assert found["volumes"]["outputs"]["handle"] == "snap-1"
+        assert (found["name"], found["state"], found["settings"]["image"]) == (NAME, "good", OLD)
+
+    def test_who_may_not_see_handles_gets_the_list(self, machine: Machine) -> None:
+        machine.api.refused["GET", "volumesnapshotcontents"] = 403
+        (found,) = json.loads(machine.run("snapshots", "list", "local", "--json").stdout)
+        assert found["volumes"]["outputs"]["handle"] is None
+
+    def test_none_is_said(self, machine: Machine) -> None:
+        machine.api.objects["volumesnapshots"].clear()
+        assert "make snapshot STACK=local" in machine.run("snapshots", "list", "local").stdout
+
+    def test_a_cluster_without_the_kinds_is_said(self, machine: Machine) -> None:
+        del machine.api.objects["volumesnapshots"]
+        error = machine.run("snapshots", "list", "local").exception
+        assert isinstance(error, OpsError)
+        assert "knows no snapshots: set snapshots: csi" in str(error)
+
+    def test_a_cluster_that_is_away_is_one_line(self, machine: Machine) -> None:
+        machine.api.url = "http://127.0.0.1:9"
+        error = machine.run("snapshots", "list", "local").exception
+        assert isinstance(error, OpsError)
+        assert "does not answer" in str(error)
+        assert "\n" not in str(error)
+
+
+class TestRestore:
+    def test_the_service_gets_new_volumes_and_both_ends_are_in_the_log(self, machine: Machine) -> None:
+        result = machine.restored()
+        (settings,) = machine.ups
+        assert settings["restoreFrom"] == NAME
+        assert settings["image"] == NEW, "nobody asked for the old one"
+        assert "everything since" in result.stderr
+        assert "3 h 12 min ago" in result.stderr
+        assert "The old outputs stays." in result.stdout
+        assert [entry["what"] for entry in machine.entries()] == ["restore asked", "restored"]
+        for entry in machine.entries():
+            assert (entry["who"], entry["why"], entry["snapshot"]) == ("ana@example.com", "a test", NAME)
+            assert entry["claims"] == [f"outputs-{NAME}"]
+
+    def test_it_asks(self, machine: Machine) -> None:
+        assert machine.restore(asked="n\n").exit_code == 1
+        assert not machine.ups
+        assert machine.restore(asked="y\n").exit_code == 0
+        assert len(machine.ups) == 1
+
+    def test_with_the_image_the_settings_of_then_come_back(self, machine: Machine) -> None:
+        machine.commit(inference={"VOICE": "new"})
+        machine.make_up()
+        machine.restored("--with-image")
+        (settings,) = machine.ups
+        assert (settings["image"], settings["args"]) == (OLD, ["--slow"])
+        assert "inference" not in settings, "it was not set then"
+        assert settings["outputsSize"] == "1Gi"
+
+    def test_the_next_make_up_keeps_it(self, machine: Machine) -> None:
+        machine.restored("--with-image")
+        machine.make_up()
+        assert (machine.settings["restoreFrom"], machine.settings["image"]) == (NAME, OLD), (
+            "the service would be back on the old volumes"
+        )
+
+    def test_what_is_committed_anew_is_what_holds(self, machine: Machine) -> None:
+        machine.restored("--with-image")
+        machine.commit(image="acme/espeak:1.2.0")
+        machine.make_up()
+        assert machine.settings["image"] == "acme/espeak:1.2.0", "an upgrade would never arrive"
+        assert machine.settings["restoreFrom"] == NAME
+        machine.commit(image=NEW)
+        machine.make_up()
+        assert machine.settings["image"] == NEW, "a restore from long ago would come back"
+        machine.commit(restoreFrom="")
+        machine.make_up()
+        assert not machine.settings["restoreFrom"], "nobody could ever take the key out again"
+
+    def test_the_same_one_again_is_made_from_the_snapshot_again(self, machine: Machine) -> None:
+        for wanted in (NAME, f"{NAME}@2", f"{NAME}@3"):
+            machine.restored()
+            assert machine.ups[-1]["restoreFrom"] == wanted, "the pods would keep what was written since"
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"status": {"readyToUse": False}, "taken": datetime.now(UTC)}, "is still being taken: wait"),
+            ({"status": {"readyToUse": False, "error": {"message": "x"}}}, "is no good (outputs: x): choose"),
+            ({"stack": "prod"}, "is of stack prod, not of local"),
+            ({"volumes": "outputs,weights"}, "is no good (weights not ready since"),
+            ({"status": {"restoreSize": "2Gi"}}, "needs 2Gi for outputs, and outputsSize is 1Gi: set outputsSize"),
+        ],
+    )  # fmt: skip
+    def test_what_could_not_end_well_is_refused_first(
+        self, machine: Machine, change: dict[str, Any], message: str
+    ) -> None:
+        machine.api.add("volumesnapshots", volume_snapshot(**change))
+        machine.refused(message)
+
+    def test_one_that_is_not_there_is_refused(self, machine: Machine) -> None:
+        machine.refused("There is no snapshot other: python -m ops snapshots list local", name="other")
+
+    def test_one_without_a_volume_that_is_mounted_is_refused(self, machine: Machine) -> None:
+        machine.mounts("outputs", "weights")
+        machine.refused("has outputs and not weights, which the service mounts")
+
+    def test_settings_that_nobody_recorded_cannot_come_back(self, machine: Machine) -> None:
+        item = volume_snapshot()
+        del item["metadata"]["annotations"][names.SETTINGS]
+        machine.api.add("volumesnapshots", item)
+        machine.refused(
+            "has no settings recorded: leave --with-image out. It ran acme/espeak:1.0.0", "--with-image"
+        )
+
+    def test_one_that_goes_while_a_person_thinks_is_refused(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def confirm(*_: Any, **__: Any) -> None:
+            machine.api.objects["volumesnapshots"].clear()
+
+        monkeypatch.setattr("typer.confirm", confirm)
+        error = machine.restore().exception
+        assert isinstance(error, OpsError)
+        assert "There is no snapshot" in str(error)
+        assert not machine.ups
+
+    def test_a_failure_leaves_the_settings_and_a_second_try_works(self, machine: Machine) -> None:
+        before = [file.read_bytes() if file.exists() else None for file in machine.workspace.settings_files]
+        machine.fails = True
+        error = machine.restore("--yes").exception
+        assert isinstance(error, OpsError)
+        assert "The old volumes still serve (outputs). The settings are as they were." in str(error)
+        after = [file.read_bytes() if file.exists() else None for file in machine.workspace.settings_files]
+        assert before == after, "the next make up would try again"
+        assert machine.entries()[-1]["what"] == "failed: pulumi up of local failed."
+        # The claim of the first try was made, and nobody knows what is in it.
+        machine.api.add("persistentvolumeclaims", claim(f"outputs-{NAME}"))
+        machine.fails = False
+        machine.restored()
+        assert machine.ups[-1]["restoreFrom"] == f"{NAME}@2"
+
+    def test_a_failure_that_took_the_old_pods_says_the_way_back(self, machine: Machine) -> None:
+        machine.fails = True
+        machine.api.objects["pods"].clear()
+        error = machine.restore("--yes").exception
+        assert "No pod serves the old volumes now (outputs), and they are whole: make up brings" in str(error)
+
+    def test_an_interrupt_leaves_the_settings_and_a_second_try_works(self, machine: Machine) -> None:
+        before = machine.settings
+        machine.interrupted = True
+        handler = signal.signal(signal.SIGINT, commands._interrupted)
+        try:
+            assert machine.restore("--yes").exit_code == 128 + signal.SIGINT
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        assert machine.settings == before
+        assert machine.entries()[-1]["what"] == "failed: interrupted"
+        machine.interrupted = False
+        machine.restored()
+
+    def test_after_a_kill_a_second_try_works(self, machine: Machine) -> None:
+        # As kill -9 leaves it: the key is written, and its claim made.
+        machine.workspace.settle({"restoreFrom": NAME})
+        machine.api.add("persistentvolumeclaims", claim(f"outputs-{NAME}"))
+        machine.restored()
+        assert machine.ups[-1]["restoreFrom"] == f"{NAME}@2"
+        assert machine.api.named("persistentvolumeclaims") == [
+            "outputs",
+            f"outputs-{NAME}",
+            f"outputs-{NAME}-2",
+        ]
+
+    def test_a_second_one_at_once_is_refused(self, machine: Machine) -> None:
+        with machine.workspace.locked():
+            machine.refused("Another command works on stack local: wait until it ends.")
+
+    def test_without_a_record_nothing_is_restored(self, machine: Machine) -> None:
+        machine.api.refused["POST", "configmaps"] = 403
+        error = machine.restore("--yes").exception
+        assert isinstance(error, OpsError)
+        assert "audit log cannot be written" in str(error)
+        assert not machine.ups
+
+
+class TestTake:
+    @pytest.fixture(autouse=True)
+    def _schedule(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(snapshot_take, "_POLL_SECONDS", 0.01)
+        container = {
+            "name": "snapshots",
+            "image": "python",
+            "args": ["scheduled"],
+            "env": [{"name": "SECONDS", "value": "5"}],
+        }
+        machine.api.add(
+            "cronjobs",
+            {
+                "metadata": {"name": "snapshots", "uid": "u-1"},
+                "spec": {
+                    "schedule": "0 2 * * *",
+                    "jobTemplate": {
+                        "spec": {
+                            "backoffLimit": 3,
+                            "activeDeadlineSeconds": 5,
+                            "template": {"spec": {"containers": [container]}},
+                        }
+                    },
+                },
+            },
+        )
+
+    def ends(self, machine: Machine, monkeypatch: pytest.MonkeyPatch, kind: str, message: str | None) -> None:
+        """Has the next Job end at once."""
+        add = machine.api.add
+
+        def made(plural: str, item: Object) -> Object:
+            if plural == "jobs":
+                item["status"] = {
+                    "conditions": [{"type": kind, "status": "True", "message": "BackoffLimitExceeded"}]
+                }
+                status = {
+                    "phase": "Succeeded",
+                    "containerStatuses": [
+                        {
+                            "name": "snapshots",
+                            "image": "python",
+                            "imageID": "",
+                            "ready": False,
+                            "restartCount": 0,
+                            "state": {"terminated": {"exitCode": 0, "message": message}},
+                        }
+                    ],
+                }
+                labels = {"job-name": item["metadata"]["name"]}
+                add("pods", {"metadata": {"name": "p", "labels": labels}, "status": status})
+            return add(plural, item)
+
+        monkeypatch.setattr(machine.api, "add", made)
+
+    def take(self, machine: Machine, why: str = "before $(WHY)") -> Result:
+        return machine.run("snapshots", "take", "local", "--why", why)
+
+    def test_the_schedules_own_job_takes_it(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ends(machine, monkeypatch, "Complete", f"{NAME}\n")
+        assert self.take(machine).stdout == f"{NAME}\n"
+        (job,) = machine.api.objects["jobs"].values()
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        assert (container["args"], job["spec"]["backoffLimit"]) == (["take"], 0)
+        env = {item["name"]: item["value"] for item in container["env"]}
+        assert env == {"SECONDS": "5", "WHY": "before $$(WHY)", "BY": "ana@example.com"}
+        assert job["metadata"]["ownerReferences"][0]["uid"] == "u-1", "it would outlive the service"
+        (entry,) = machine.entries()
+        assert (entry["what"], entry["snapshot"], entry["why"]) == ("taken", NAME, "before $(WHY)")
+
+    def test_a_failure_says_why_in_one_line(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ends(machine, monkeypatch, "Failed", "outputs: the driver\nhas no room")
+        error = self.take(machine).exception
+        assert str(error) == "The snapshot failed: outputs: the driver has no room"
+        assert machine.entries()[0]["what"].startswith("take failed: ")
+
+    def test_a_pod_that_says_nothing_is_the_jobs_reason(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.ends(machine, monkeypatch, "Failed", None)
+        assert str(self.take(machine).exception) == "The snapshot failed: BackoffLimitExceeded"
+
+    def test_one_that_never_ends_is_given_up(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(snapshot_take, "_MARGIN_SECONDS", -4.9)
+        assert "has not ended: kubectl --namespace tts describe pod" in str(self.take(machine).exception)
+
+    def test_a_stack_without_snapshots_says_so(self, machine: Machine) -> None:
+        machine.api.objects["cronjobs"].clear()
+        assert "takes no snapshots: set snapshots: csi" in str(self.take(machine).exception)
+
+
+class TestPin:
+    def keep(self, machine: Machine) -> Any:
+        return machine.api.objects["volumesnapshots"][f"{NAME}-outputs"]["metadata"]["labels"].get("keep")
+
+    def test_it_is_kept_until_somebody_says_otherwise(self, machine: Machine) -> None:
+        assert machine.run("snapshots", "pin", "local", NAME, "--why", "golden").exit_code == 0
+        assert self.keep(machine) == "true"
+        assert machine.run("snapshots", "pin", "local", NAME, "--off").exit_code == 0
+        assert self.keep(machine) is None
+        assert [entry["what"] for entry in machine.entries()] == ["pinned", "unpinned"]
+        assert machine.entries()[0]["why"] == "golden"
+
+
+class TestAudit:
+    def test_nothing_yet_is_said(self, machine: Machine) -> None:
+        assert "Nobody has restored" in machine.run("audit", "local").stdout
+
+    def test_a_table_in_order(self, machine: Machine) -> None:
+        machine.restored()
+        rows = [
+            line.split("│") for line in machine.run("audit", "local").stdout.splitlines() if "ana@" in line
+        ]
+        assert [(row[1].strip(), row[4].strip()) for row in rows] == [
+            ("1", "restore asked"),
+            ("2", "restored"),
+        ]
+
+
+def test_a_stack_that_make_up_has_not_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "STATE", tmp_path)
+    error = CliRunner().invoke(commands.app, ["snapshots", "list", "local", "--name", "x"]).exception
+    assert str(error) == "make up has put nothing onto the embedded cluster x yet."
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+class TestOwnBackend:
+    """Stack dev, in the backend of the login."""
+
+    @pytest.fixture
+    def ran(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        checkout = machine.committed.parent
+        for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+            (checkout / name).write_bytes((ROOT / name).read_bytes())
+        for module in (snapshot_cluster, snapshots):
+            monkeypatch.setattr(module, "CHECKOUT", checkout)
+        monkeypatch.setattr(workspace, "STATE", checkout / "state")
+        ran: list[str] = []
+
+        def run(_: OwnBackend, *arguments: str, **__: Any) -> subprocess.CompletedProcess[str]:
+            ran.append(arguments[0])
+            said = json.dumps({"namespace": "tts", "deployment": "speech"})
+            return subprocess.CompletedProcess(arguments, 0, said, "")
+
+        monkeypatch.setattr(OwnBackend, "run", run)
+        item = volume_snapshot(stack="dev")
+        item["metadata"]["annotations"][names.SETTINGS] = json.dumps({"image": "acme/cosyvoice:1.0.0"})
+        machine.api.add("volumesnapshots", item)
+        return ran
+
+    def restore(self, machine: Machine, *options: str) -> Result:
+        return machine.run("snapshots", "restore", "dev", NAME, "--yes", *options)
+
+    def test_the_committed_file_says_it_afterwards(self, machine: Machine, ran: list[str]) -> None:
+        file = machine.committed.with_name("Pulumi.dev.yaml")
+        before = file.read_text()
+        result = self.restore(machine)
+        assert result.exit_code == 0, result.exception
+        assert "up" in ran
+        assert file.read_text() == f"{before}  tts-platform:restoreFrom: {NAME}\n"
+        assert "Commit Pulumi.dev.yaml" in result.stdout
+
+    def test_what_the_program_would_refuse_is_refused_before_anything(
+        self, machine: Machine, ran: list[str]
+    ) -> None:
+        file = machine.committed.with_name("Pulumi.dev.yaml")
+        file.write_text(f"{file.read_text()}  tts-platform:snapshots: none\n")
+        error = self.restore(machine).exception
+        assert isinstance(error, SettingsError)
+        assert "up" not in ran
+        assert "configmaps" not in machine.api.objects
