@@ -126,7 +126,8 @@ test: test-packages check ## Everything: checks, the real engine, a real cluster
 	@$(PY) -m local down --name test && $(PY) -m local up --name test --port 0 || test -z "$(CI)"
 	@$(call with-tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
 		$(PY) -m local down --name test; exit $$result
-	@if test -n "$(CI)" || test "$$(id -u)" = 0; then $(MAKE) --no-print-directory rehearse; else echo "make rehearse needs root: left out"; fi
+	@if test -n "$(CI)" || test "$$(id -u)" = 0; then $(MAKE) --no-print-directory rehearse test-gitops; \
+		else echo "make rehearse and make test-gitops need root: left out"; fi
 
 # Tests that need what cannot be installed here skip and say so.
 test-packages:
