@@ -3,10 +3,12 @@
 NAME ?= default
 PORT ?=
 CONTEXT ?=
-# As it is in the environment: a reason may have any character.
-export WHY
 PYTHON ?= python3
-KUBECONFIG ?= $(HOME)/.kube/config
+
+# A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
+# would run as a part of it.
+TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY
+$(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
 PY := $(VENV)/bin/python
@@ -32,72 +34,72 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
-ifeq ($(CONTEXT),)
+ifndef CONTEXT
 up: $(INSTALLED) ## Start a cluster and put a speaking service onto it
-	@$(PY) -m local up --name "$(NAME)" $(if $(PORT),--port "$(PORT)")
-	@$(call with-tools,) $(PY) -m ops up --name "$(NAME)" --port "$$($(PY) -m local port --name "$(NAME)")" \
-		--kubeconfig "$$($(PY) -m local kubeconfig --name "$(NAME)")"
+	@$(PY) -m local up --name "$$NAME" $(if $(PORT),--port "$$PORT")
+	@$(call with-tools,) $(PY) -m ops up --name "$$NAME" --port "$$($(PY) -m local port --name "$$NAME")" \
+		--kubeconfig "$$($(PY) -m local kubeconfig --name "$$NAME")"
 
 down: $(INSTALLED) ## Take the cluster down and leave nothing behind
-	@$(PY) -m local down --name "$(NAME)"
-	@$(PY) -m ops forget --name "$(NAME)"
+	@$(PY) -m local down --name "$$NAME"
+	@$(PY) -m ops forget --name "$$NAME"
 
 status: $(INSTALLED) ## Show what runs, where, and whether it is well
-	@$(PY) -m local status --name "$(NAME)"
+	@$(PY) -m local status --name "$$NAME"
 else
 up: $(INSTALLED)
 	@$(PY) -m local upstream
-	@$(call with-tools,--group pulumi) $(PY) -m ops up --context "$(CONTEXT)" $(if $(PORT),--port "$(PORT)") \
-		--kubeconfig "$(KUBECONFIG)"
+	@$(call with-tools,--group pulumi) $(PY) -m ops up --context "$$CONTEXT" $(if $(PORT),--port "$$PORT") \
+		--kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}"
 
 down: $(INSTALLED)
-	@$(call with-tools,--group pulumi) $(PY) -m ops destroy --context "$(CONTEXT)"
+	@$(call with-tools,--group pulumi) $(PY) -m ops destroy --context "$$CONTEXT"
 
 status:
-	@kubectl --kubeconfig "$(KUBECONFIG)" --context "$(CONTEXT)" get pods --all-namespaces --output wide
+	@kubectl --kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}" --context "$$CONTEXT" get pods --all-namespaces --output wide
 endif
 
 preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=prod
-	@test -n "$(STACK)" || { echo "error: name a stack: make preview STACK=prod"; exit 1; }
+	@test -n "$$STACK" || { echo "error: name a stack: make preview STACK=prod"; exit 1; }
 	@$(PY) -m local upstream
-	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(STACK)
+	@$(call with-tools,--group pulumi) $(PY) -m ops preview -- "$$STACK"
 
 render: $(INSTALLED) ## Write what Argo CD syncs, manifests/STACK: make render STACK=prod (CHECK=1 only compares)
-	@test -n "$(STACK)" || { echo "error: name a stack: make render STACK=prod"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops render $(STACK) $(if $(CHECK),--check)
+	@test -n "$$STACK" || { echo "error: name a stack: make render STACK=prod"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops render $(if $(CHECK),--check) -- "$$STACK"
 
 release: $(INSTALLED) ## Give a stack another image, in one commit: make release STACK=prod IMAGE=registry/name:version
-	@test -n "$(STACK)" -a -n "$(IMAGE)" || { echo "error: make release STACK=prod IMAGE=registry/name:version"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops release --image=$(IMAGE) $(if $(BRANCH),--branch=$(BRANCH)) -- $(STACK)
+	@test -n "$$STACK" -a -n "$$IMAGE" || { echo "error: make release STACK=prod IMAGE=registry/name:version"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops release --image="$$IMAGE" $(if $(BRANCH),--branch="$$BRANCH") -- "$$STACK"
 
 rollback: $(INSTALLED) ## Undo a stack's last change, in one commit: make rollback STACK=prod BRANCH=main (TO=commit goes further)
-	@test -n "$(STACK)" || { echo "error: name a stack: make rollback STACK=prod BRANCH=main"; exit 1; }
-	@$(PY) -m ops rollback $(if $(TO),--to=$(TO)) $(if $(BRANCH),--branch=$(BRANCH)) -- $(STACK)
+	@test -n "$$STACK" || { echo "error: name a stack: make rollback STACK=prod BRANCH=main"; exit 1; }
+	@$(PY) -m ops rollback $(if $(TO),--to="$$TO") $(if $(BRANCH),--branch="$$BRANCH") -- "$$STACK"
 
 diff-stacks: $(INSTALLED) ## Show two stacks' settings side by side: make diff-stacks FROM=dev TO=prod
-	@test -n "$(FROM)" -a -n "$(TO)" || { echo "error: name two stacks: make diff-stacks FROM=dev TO=prod"; exit 1; }
-	@$(PY) -m ops diff-stacks $(FROM) $(TO)
+	@test -n "$$FROM" -a -n "$$TO" || { echo "error: name two stacks: make diff-stacks FROM=dev TO=prod"; exit 1; }
+	@$(PY) -m ops diff-stacks -- "$$FROM" "$$TO"
 
 snapshots: $(INSTALLED) ## List a stack's snapshots: make snapshots STACK=prod
-	@test -n "$(STACK)" || { echo "error: name a stack: make snapshots STACK=prod"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots list --name="$(NAME)" -- "$(STACK)"
+	@test -n "$$STACK" || { echo "error: name a stack: make snapshots STACK=prod"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots list --name="$$NAME" -- "$$STACK"
 
 snapshot: $(INSTALLED) ## Take a snapshot now: make snapshot STACK=prod WHY="before the new voices"
-	@test -n "$(STACK)" -a -n "$$WHY" || { echo 'error: make snapshot STACK=prod WHY="before the new voices"'; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots take --name="$(NAME)" --why="$$WHY" -- "$(STACK)"
+	@test -n "$$STACK" -a -n "$$WHY" || { echo 'error: make snapshot STACK=prod WHY="before the new voices"'; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots take --name="$$NAME" --why="$$WHY" -- "$$STACK"
 
 restore: $(INSTALLED) ## Put a snapshot back, with new volumes: make restore STACK=prod SNAPSHOT=... (WITH_IMAGE=1 the image too)
-	@test -n "$(STACK)" -a -n "$(SNAPSHOT)" || { echo "error: make restore STACK=prod SNAPSHOT=<one that make snapshots shows>"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots restore --name="$(NAME)" $(if $(WHY),--why="$$WHY") \
-		$(if $(WITH_IMAGE),--with-image) $(if $(YES),--yes) $(if $(BRANCH),--branch="$(BRANCH)") -- "$(STACK)" "$(SNAPSHOT)"
+	@test -n "$$STACK" -a -n "$$SNAPSHOT" || { echo "error: make restore STACK=prod SNAPSHOT=<one that make snapshots shows>"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots restore --name="$$NAME" $(if $(WHY),--why="$$WHY") \
+		$(if $(WITH_IMAGE),--with-image) $(if $(YES),--yes) $(if $(BRANCH),--branch="$$BRANCH") -- "$$STACK" "$$SNAPSHOT"
 
 audit: $(INSTALLED) ## Show who did what to a stack's snapshots: make audit STACK=prod
-	@test -n "$(STACK)" || { echo "error: name a stack: make audit STACK=prod"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops audit --name="$(NAME)" -- "$(STACK)"
+	@test -n "$$STACK" || { echo "error: name a stack: make audit STACK=prod"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops audit --name="$$NAME" -- "$$STACK"
 
 destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
-	@test -n "$(STACK)" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops destroy-stack $(STACK)
+	@test -n "$$STACK" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops destroy-stack -- "$$STACK"
 
 rehearse: $(INSTALLED) ## Run prod's up, update and destroy against a stand-in for AWS and a real cluster
 	@$(PY) -m local upstream
@@ -123,10 +125,10 @@ test: test-packages check ## Everything: checks, the real engine, a real cluster
 	@$(call with-tools,--group pulumi) $(PY) -m pytest tests/engine -q -n 2
 	@$(PY) -m pytest tests/embedded -q
 	@# A cluster that an interrupted run left has that run's stack on it.
-	@$(PY) -m local down --name test && $(PY) -m local up --name test --port 0 || test -z "$(CI)"
+	@$(PY) -m local down --name test && $(PY) -m local up --name test --port 0 || test -z "$$CI"
 	@$(call with-tools,$(if $(CI),,--group pulumi)) $(PY) -m pytest tests/cluster -q; result=$$?; \
 		$(PY) -m local down --name test; exit $$result
-	@if test -n "$(CI)" || test "$$(id -u)" = 0; then $(MAKE) --no-print-directory rehearse test-gitops; \
+	@if test -n "$$CI" || test "$$(id -u)" = 0; then $(MAKE) --no-print-directory rehearse test-gitops; \
 		else echo "make rehearse and make test-gitops need root: left out"; fi
 
 # Tests that need what cannot be installed here skip and say so.

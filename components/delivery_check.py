@@ -1,38 +1,42 @@
 """Whether Argo CD can read what it is to deliver, asked at the end of an update and told in words.
 
 Otherwise the update ends well, or waits for its time-out, and the reason stands in a condition that nobody looks at.
+Parts of Argo CD itself that are away are waited for: git has no part in that.
 https://argo-cd.readthedocs.io/en/release-3.2/operator-manual/declarative-setup/#applications
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pulumi
 import yaml
-from tenacity import (
-    RetryError,
-    Retrying,
-    retry_if_exception_type,
-    retry_if_result,
-    stop_after_delay,
-    wait_fixed,
-)
 
 from components.cluster import ClusterArgs
 
 SECONDS: Final = 60
 """For Argo CD to look into git. It takes a few; the first time, while its repo server starts, up to thirty."""
 
+_PAUSE: Final = 1.0
+"""Seconds between two looks."""
+
 _REFRESH: Final = "argocd.argoproj.io/refresh"
 """Annotation by which the controller is asked to look, and which it takes away when it has."""
 
 _ERRORS: Final = ("ComparisonError", "InvalidSpecError", "UnknownError")
 
+_UNAVAILABLE: Final = "code = unavailable"
+"""gRPC's word for a server that is away: here Argo CD's own repo server, while git's faults are of other codes.
+https://grpc.io/docs/guides/status-codes/"""
+
 _MEANINGS: Final = (
+    # GitHub adds it to the words for a credential that is missing.
+    ("repository not found", "gitRepository", "there is no such repository, or the credential cannot see it."),
     ("authentication required", "gitToken", "git refuses the credential. Set gitToken to one that can read."),
     ("permission denied", "gitSshKey", "git refuses the credential. Set gitSshKey to one that can read."),
     ("unable to authenticate", "gitSshKey", "git refuses the key. Set gitSshKey to one that can read."),
-    ("repository not found", "gitRepository", "there is no such repository, or the credential cannot see it."),
+    ("knownhosts: key is unknown", "gitRepository", "Argo CD does not know the host's SSH key. Write an https URL."),
+    ("x509:", "gitRepository", "it does not trust the git server's certificate. Have a public authority sign one."),
     ("unable to resolve", "gitRevision", "there is no such branch or tag. Push it, or write another gitRevision."),
     ("app path does not exist", "gitRevision", "the manifests are not on it. Run make render, and push what it wrote."),
     ("no such host", "gitRepository", "the cluster cannot look up the host. Mend the URL, or the cluster's DNS."),
@@ -73,47 +77,78 @@ def _checked(application: str, namespace: str, kubeconfig: str, context: str) ->
     objects = client.CustomObjectsApi(api)
     where = ("argoproj.io", "v1alpha1", namespace, "applications", application)
 
-    def asked() -> None:
+    def ask() -> None:
         objects.patch_namespaced_custom_object(
             *where, {"metadata": {"annotations": {_REFRESH: "normal"}}}, _request_timeout=10
         )
 
-    def looked() -> dict[str, Any] | None:
-        """The application, once the controller has looked again."""
+    def look() -> Mapping[str, Any]:
         found: dict[str, Any] = objects.get_namespaced_custom_object(*where, _request_timeout=10)
-        return None if _REFRESH in found["metadata"].get("annotations", {}) else found
+        return found
 
-    retrying = Retrying(
-        retry=retry_if_result(lambda found: found is None)
-        | retry_if_exception_type((ApiException, HTTPError)),
-        wait=wait_fixed(0.5),
-        stop=stop_after_delay(SECONDS),
-    )
     try:
-        Retrying(
-            retry=retry_if_exception_type((ApiException, HTTPError)),
-            wait=wait_fixed(1),
-            stop=stop_after_delay(20),
-        )(asked)
-        found = retrying(looked)
-    except RetryError as error:
-        attempt = error.last_attempt
-        cause = f" ({' '.join(str(attempt.exception()).split())[:200]})" if attempt.failed else ""
+        found = read(ask, look, (ApiException, HTTPError), SECONDS)
+    except TimeoutError as error:
         raise pulumi.RunError(
-            f"Argo CD has not looked into git within {SECONDS} s{cause}: see kubectl --namespace {namespace} get pods."
+            f"Argo CD has not looked into git within {SECONDS} s{error}: see kubectl --namespace {namespace} get pods."
         ) from None
-    for problem in problems(found or {}):
+    for problem in problems(found):
         raise pulumi.RunError(problem)
     return application
+
+
+def read(
+    ask: Callable[[], None],
+    look: Callable[[], Mapping[str, Any]],
+    passing: tuple[type[Exception], ...],
+    seconds: float,
+    pause: float = _PAUSE,
+) -> Mapping[str, Any]:
+    """The application, once the controller has looked into git after being asked to.
+
+    Asks and looks again where that fails with one of `passing`, or where a part of Argo CD is away. Raises TimeoutError
+    with the last cause, in brackets, after `seconds` for all of it.
+    """
+    asked, cause = False, ""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if not asked:
+                ask()
+                asked = True
+            found = look()
+        except passing as error:
+            cause = _brief(error)
+        else:
+            if _REFRESH not in found["metadata"].get("annotations", {}):
+                away = _away(found)
+                if away is None:
+                    return found
+                # The controller would not look again by itself before its next turn.
+                asked, cause = False, _brief(away)
+        time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
+    raise TimeoutError(cause)
+
+
+def _brief(cause: object) -> str:
+    return f" ({' '.join(str(cause).split())[:200]})"
+
+
+def _away(application: Mapping[str, Any]) -> str | None:
+    """What the controller says of a part of Argo CD that does not answer it."""
+    return next((said for said in _complaints(application) if _UNAVAILABLE in said.lower()), None)
+
+
+def _complaints(application: Mapping[str, Any]) -> Iterator[str]:
+    for condition in application.get("status", {}).get("conditions", []):
+        if condition["type"] in _ERRORS:
+            yield condition["message"]
 
 
 def problems(application: Mapping[str, Any]) -> Iterator[str]:
     """What keeps Argo CD from reading git, each in one line that names the key."""
     source = application["spec"]["source"]
-    for condition in application.get("status", {}).get("conditions", []):
-        if condition["type"] not in _ERRORS:
-            continue
-        said = condition["message"]
+    for said in _complaints(application):
         what = f"{source['path']} of {source['repoURL']} at {source['targetRevision']}"
         for sign, key, meaning in _MEANINGS:
             if sign in said.lower():

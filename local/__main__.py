@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -87,6 +88,24 @@ def upstream() -> None:
 def images(file: Path, name: Name = "default") -> None:
     """Assembles the images of a definition file and loads them into the cluster's nodes."""
     lifecycle.add_images(_existing(name), file, console)
+
+
+@app.command()
+def git(
+    directory: Annotated[Path, typer.Argument(help="What holds the repository; made where it is not there.")],
+    name: Name = "default",
+    port: Annotated[int, typer.Option(help="Port of the URL.")] = 9418,
+) -> None:
+    """Serves a git repository to the cluster's pods, and to nobody else, until it is interrupted."""
+    # Not above: its web server is slow to import, and most commands have no use for it.
+    from local.git_server import BRANCH, GitServer
+
+    cluster = _existing(name)
+    with GitServer.within(cluster, directory.resolve(), port=port) as server, suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        console.print(f"Push here:     git push {server.repository} HEAD:{BRANCH}")
+        console.print(f"gitRepository: {server.url}")
+        server.wait()
 
 
 def _existing(name: str) -> layout.Cluster:

@@ -28,8 +28,12 @@ PACKAGES = {
     "taskset": "util-linux",
     "sysctl": "procps",
     "modprobe": "kmod",
+    "mkfs.btrfs": "btrfs-progs",
 }
 """Program, and the Debian package that has it."""
+
+FILE_SYSTEMS = Path("/proc/filesystems")
+LOOP_CONTROL = Path("/dev/loop-control")
 
 
 def check_machine() -> None:
@@ -61,6 +65,12 @@ def install_packages(console: Console) -> None:
 
 
 def check_kernel() -> None:
+    """Refuses a kernel without what NetworkPolicy or volumes need, when no module has it either."""
+    _check_bridge()
+    _check_file_system()
+
+
+def _check_bridge() -> None:
     """Bridged traffic must pass iptables, or NetworkPolicy is not enforced within a node."""
     if not Path("/proc/sys/net/bridge").exists():
         subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
@@ -69,6 +79,19 @@ def check_kernel() -> None:
             file.write_text("0")
     if not Path("/proc/sys/net/bridge").exists():
         raise LocalError(f"This kernel has no br_netfilter, which NetworkPolicy needs here. {WAY_OUT}")
+
+
+def _check_file_system() -> None:
+    """Volumes and snapshots are on btrfs, in a file."""
+    for module, there in (("btrfs", _knows_btrfs), ("loop", LOOP_CONTROL.exists)):
+        if not there():
+            subprocess.run(["modprobe", module], capture_output=True, check=False)
+        if not there():
+            raise LocalError(f"This kernel has no {module}, which volumes and snapshots need here. {WAY_OUT}")
+
+
+def _knows_btrfs() -> bool:
+    return "btrfs" in FILE_SYSTEMS.read_text().split()
 
 
 def check_port(port: int) -> None:

@@ -98,14 +98,15 @@ class Module:
 
 @dataclass(frozen=True, kw_only=True)
 class Upstream:
-    """Files of a tag that the Pulumi program installs, taken from the tag's Go module."""
+    """Files of a tag, taken from the tag's Go module: the Pulumi program installs them, or the cluster itself."""
 
     module: str
     path: str
+    installed_by: str = "program"
 
     @property
     def target(self) -> Path:
-        """Where the Pulumi program looks for it."""
+        """Where it is laid; the Pulumi program looks here."""
         module, tag = self.module.removeprefix("github.com/").split("@")
         # A module's name may end with its major version, a repository's does not.
         owner, name, *_ = module.split("/")
@@ -132,6 +133,12 @@ def pins() -> tuple[list[Module], list[Upstream]]:
             Module(**{**entry, "scripts": tuple(entry.get("scripts", ()))}, tools=tools, version=version)
         )
     return modules, [Upstream(**entry) for entry in document["upstream"]]
+
+
+def snapshot_kinds() -> list[Path]:
+    """The definitions of what snapshots are to Kubernetes, for the embedded cluster to apply."""
+    directories = [upstream.target for upstream in pins()[1] if upstream.installed_by == "cluster"]
+    return [file for home in directories for file in sorted(home.glob("snapshot.storage.k8s.io_*.yaml"))]
 
 
 def _pinned_version(module: str, requires: str) -> str:

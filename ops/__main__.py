@@ -159,24 +159,25 @@ def _say_what_is_left(stack: str, kept: list[teardown.Kept]) -> None:
 
 @app.command(name="render")
 def render_command(
-    stack: Delivered,
-    check: Annotated[bool, typer.Option(help="Write nothing, and fail where a file would change.")] = False,
+    stack: Annotated[
+        str | None, typer.Argument(help="A stack that Argo CD delivers: prod. Default: every one.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option(help="Write nothing, and fail where the files are not what is rendered.")
+    ] = False,
 ) -> None:
     """Writes manifests/STACK, what Argo CD syncs, as the code and the stack's settings make it."""
     # Not above: Pulumi's SDK is slow to import, and only this command needs it.
-    from ops.render import render
+    from ops.render import delivered, render
 
-    rendered = render(CHECKOUT, stack)
-    if not check:
-        _say_what_changed(rendered, rendered.write())
-        return
-    difference = list(rendered.diff())
-    if difference:
-        print("\n".join(difference))
-        raise OpsError(
-            f"{rendered.place} is not what the code renders: make render STACK={stack}, and commit it."
-        )
-    output.print(f"{rendered.place} is what the code renders.")
+    for name in delivered(CHECKOUT) if stack is None else [stack]:
+        rendered = render(CHECKOUT, name)
+        if not check:
+            _say_what_changed(rendered, rendered.write())
+            continue
+        for line in rendered.check():
+            print(line)
+        output.print(f"{rendered.place} is what the code renders.")
 
 
 def _say_what_changed(rendered: Manifests, changes: dict[str, Change]) -> None:
@@ -231,7 +232,8 @@ def _say_what_is_recorded(done: Recorded, as_json: bool) -> None:
         print(json.dumps(asdict(done), indent=2))
         return
     print(f"Branch {done.branch}, commit {done.commit}")
-    print(f"From   {done.before}\nTo     {done.after}")
+    same = done.before == done.after
+    print(f"The image stays {done.after}" if same else f"From   {done.before}\nTo     {done.after}")
     print(f"It is not pushed yet: git push origin {shlex.quote(done.branch)}")
 
 
@@ -290,8 +292,13 @@ def main() -> None:
         sys.exit(1)
 
 
+_GO_ON = frozenset({"up", "destroy", "destroy-stack"})
+"""Commands that, called again, go on with what Pulumi's state says is done."""
+
+
 def _interrupted(number: int, _: object) -> None:
-    console.print("Interrupted: the same command goes on from here.")
+    goes_on = _GO_ON.intersection(sys.argv[1:2])
+    console.print(f"Interrupted: the same command {'goes on from here' if goes_on else 'starts anew'}.")
     sys.exit(128 + number)
 
 

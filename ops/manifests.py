@@ -1,7 +1,8 @@
 """`manifests/<stack>/`: what Argo CD syncs, one file an object.
 
 Refuses a stack whose service Pulumi applies itself (the same objects would have two owners) and a Secret (everybody who
-reads the repository would read it), and leaves every file alone that it has not written itself.
+reads the repository would read it), and leaves every file alone that it has not written itself. A check fails on such a
+file where Argo CD would apply it.
 """
 
 from __future__ import annotations
@@ -38,10 +39,18 @@ _HOOK = {"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-poli
 """Of a Job, which runs once and cannot be changed: Argo CD runs it anew in every sync, which ends where it fails.
 https://argo-cd.readthedocs.io/en/stable/user-guide/resource_hooks/"""
 
+_APPLIED = frozenset({".yaml", ".yml", ".json", ".jsonnet"})
+"""Ends of names that Argo CD reads in a directory.
+https://argo-cd.readthedocs.io/en/release-3.2/user-guide/directory/"""
+
 _CLAIM = "PersistentVolumeClaim"
 _JOB = "Job"
 
 Object = dict[str, Any]
+
+
+STALE = "is not what the code renders"
+"""Said of manifests that a render would change."""
 
 
 class Change(StrEnum):
@@ -98,9 +107,9 @@ class Manifests:
         return changes
 
     def diff(self) -> Iterator[str]:
-        """Lines of a unified diff from what is there to what is wanted."""
-        there = self._there()
-        for name, change in self.changes().items():
+        """Lines of a unified diff from what is there to what is wanted, and of files that should not be there."""
+        there, changes = self._there(), self.changes()
+        for name, change in changes.items():
             if change not in (Change.ADDED, Change.CHANGED, Change.REMOVED):
                 continue
             before, after = there.get(name), self.wanted.get(name)
@@ -114,6 +123,24 @@ class Manifests:
             if before is not None and after is not None and before.splitlines() == after.splitlines():
                 # Line ends alone differ, which no line of a diff shows.
                 yield f"a/{self.place}/{name} has other line ends"
+        yield from self._strangers(changes)
+
+    def check(self) -> Iterator[str]:
+        """Lines of what differs. Raises OpsError at their end, if there were any, with what to do."""
+        changes = self.changes()
+        yield from self.diff()
+        stale = f"{self.place} {STALE}: make render STACK={self.stack}, and commit it."
+        advice = [stale] if set(changes.values()) - {Change.SAME, Change.FOREIGN} else []
+        advice += self._strangers(changes)
+        if advice:
+            raise OpsError("\n".join(advice))
+
+    def _strangers(self, changes: Mapping[str, Change]) -> list[str]:
+        return [
+            f"{self.place}/{name} is not rendered, and Argo CD would apply it: take it out."
+            for name, change in changes.items()
+            if change is Change.FOREIGN and Path(name).suffix in _APPLIED
+        ]
 
     def claims(self) -> dict[str, ExistingClaim]:
         """The claims that the files there make, by name: what the service has, for the settings to ask."""
@@ -163,8 +190,13 @@ def refuse_direct(stack: Stack) -> None:
     if stack.settings.delivery is Delivery.DIRECT:
         raise OpsError(
             f"Stack {stack.name} has no manifests: Pulumi applies its service itself (delivery: direct). "
-            f"To have Argo CD do it, write tts-platform:delivery: gitops into Pulumi.{stack.name}.yaml."
+            f"To have Argo CD do it, destroy it first where it is up ({_destroyed_by(stack.name)}), then "
+            f"write tts-platform:delivery: gitops into Pulumi.{stack.name}.yaml, and tts-platform:gitRepository too."
         )
+
+
+def _destroyed_by(stack: str) -> str:
+    return "make down" if stack == "local" else f"make destroy STACK={stack}"
 
 
 def parsed(text: str) -> Object:

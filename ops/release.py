@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import manifests, stack_file
+from ops import interrupts, manifests, stack_file
 from ops.errors import OpsError
-from ops.repository import Repository
+from ops.repository import Branch, Repository
 
 Renderer = Callable[[Path, str, bool], None]
 """Renders a stack of a checkout; with True it only checks, and raises OpsError where something would change."""
@@ -69,6 +69,7 @@ def settle(root: Path, stack: str, wanted: Settled, branch: str | None, render: 
     repository.require()
     named = repository.branch(branch) if branch is not None else None
     with repository.tree(named.base if named else "HEAD") as tree:
+        _require_stack(repository, tree, stack, named)
         file = stack_file.path(tree, stack)
         text = file.read_bytes().decode()
         before = stack_file.image(text, file.name)
@@ -77,13 +78,35 @@ def settle(root: Path, stack: str, wanted: Settled, branch: str | None, render: 
         if all(there.get(key) == value for key, value in wanted.settings.items()):
             raise OpsError(wanted.nothing)
         target = named or repository.new_branch(wanted.branch)
-        render(tree, stack, True)
+        _refuse_stale(repository, tree, stack, render)
         changed = stack_file.with_settings(text, file.name, wanted.settings)
         file.write_bytes(changed.encode())
         render(tree, stack, False)
         after = stack_file.image(changed, file.name)
         commit = repository.record(tree, target, wanted.message(before, after), stack_paths(stack))
     return Recorded(stack=stack, branch=target.name, commit=commit, before=before, after=after)
+
+
+def _require_stack(repository: Repository, tree: Path, stack: str, named: Branch | None) -> None:
+    file = stack_paths(stack)[1]
+    if (tree / file).exists() or not (repository.checkout / file).exists():
+        return
+    commit = named.base if named else str(repository.commit("HEAD"))
+    where = f" to {named.name}" if named else ""
+    raise OpsError(f"There is no stack {stack} at {commit[:12]}: commit {file}{where}.")
+
+
+def _refuse_stale(repository: Repository, tree: Path, stack: str, render: Renderer) -> None:
+    try:
+        render(tree, stack, True)
+    except OpsError as error:
+        settings = stack_paths(stack)[1]
+        # Rendered anew here, the manifests are what these settings make, and no commit has them.
+        if manifests.STALE in str(error) and repository.git("status", "--porcelain", "--", settings).strip():
+            raise OpsError(
+                f"{error}\n{settings} has changes that are not committed: commit {settings} too."
+            ) from None
+        raise
 
 
 def stack_paths(stack: str) -> tuple[str, str]:
@@ -108,7 +131,8 @@ def render_as_committed(tree: Path, stack: str, check: bool) -> None:
     """Renders with the code of a tree: the person's own may have changes that are not in the commit."""
     command = [sys.executable, "-m", "ops", "render", stack, *(["--check"] if check else [])]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    with interrupts.left_to_the_child():
+        run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         said = run.stderr.rpartition("error: ")[2].strip()
         raise OpsError(said or f"{' '.join(command)} failed.")

@@ -13,10 +13,11 @@ from pulumi import automation
 
 from components.issuer import issuer_name
 from components.tts.service import TtsService
-from ops import manifests, stack_file
+from ops import interrupts, manifests, stack_file
 from ops.errors import OpsError
 from ops.manifests import Manifests, Object
 from stacks import arguments
+from stacks.choices import Delivery
 from stacks.problems import NAMESPACE
 from stacks.settings import Stack
 
@@ -31,13 +32,20 @@ def render(root: Path, name: str) -> Manifests:
     return Manifests(root=root, stack=name, wanted=wanted)
 
 
+def delivered(root: Path) -> list[str]:
+    """Names of the checkout's stacks that Argo CD delivers."""
+    names = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
+    return [name for name in names if stack_file.read(root, name).settings.delivery is Delivery.GITOPS]
+
+
 def objects(stack: Stack) -> list[Object]:
     """Every object in the service's namespace."""
     if shutil.which("pulumi") is None:
         raise OpsError(
             f"pulumi is not on PATH: run make render STACK={stack.name}, or put the Pulumi CLI on PATH."
         )
-    with tempfile.TemporaryDirectory(prefix="tts-platform-render-") as scratch:
+    # Some plugin may still write while it is taken away.
+    with tempfile.TemporaryDirectory(prefix="tts-platform-render-", ignore_cleanup_errors=True) as scratch:
         directory = Path(scratch)
         for part in ("state", "rendered"):
             (directory / part).mkdir()
@@ -71,7 +79,8 @@ def _up(directory: Path, name: str, program: Callable[[], None]) -> None:
         },
     )
     try:
-        automation.create_stack(name, project_name=NAMESPACE, program=program, opts=options).up()
+        with interrupts.left_to_the_child():
+            automation.create_stack(name, project_name=NAMESPACE, program=program, opts=options).up()
     except automation.CommandError as error:
         said = [line.strip() for line in str(error).splitlines() if "error:" in line]
         raise OpsError(f"pulumi cannot render stack {name}: {said[0] if said else error}") from None

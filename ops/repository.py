@@ -145,8 +145,8 @@ class Repository:
             self.git("merge", "--ff-only", "--quiet", commit, directory=home)
         except OpsError:
             raise OpsError(
-                f"Branch {branch.name} is checked out in {home}, with changes to the same files: commit or stash them, "
-                f"then git merge --ff-only {commit[:12]}, which is ready."
+                f"Branch {branch.name} is checked out in {home}, with changes to the same files: stash them, "
+                f"then git merge --ff-only {commit[:12]}, which is ready; or commit them, and run this again."
             ) from None
 
     def _checked_out(self, branch: str) -> Path | None:

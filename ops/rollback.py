@@ -1,13 +1,16 @@
 """A stack that Argo CD delivers, back to what it was, as one commit.
 
 Renders nothing, and so needs neither Pulumi nor time: what ran before is in git as it was. Refuses what would take the
-volumes that are there, or shrink them: Argo CD could never apply it, and would stay half way.
+volumes that are there, or shrink them: Argo CD could never apply it, and would stay half way. Refuses to undo half of a
+change, whose manifests are one commit and whose settings are another.
 """
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ops import stack_file
 from ops.errors import OpsError
@@ -19,6 +22,8 @@ from stacks.settings import ExistingClaim
 
 _CODE = ("components", "stacks", "ops/manifests.py", "ops/render.py", "Pulumi.yaml", "requirements.txt")
 """What manifests are rendered by."""
+
+_PROJECT = "Pulumi.yaml"
 
 _TRAILER = "Rolled-Back-To"
 
@@ -64,6 +69,7 @@ def rollback(root: Path, stack: str, to: str | None, branch: str | None) -> Roll
         claims = Manifests(root=tree, stack=stack).claims()
         if to is None:
             step = _last_step(repository, stack, base)
+            _refuse_half(repository, stack, step, base)
             _undo(repository, tree, stack, step)
         else:
             step = _Step(base, _known(repository, stack, to))
@@ -123,6 +129,48 @@ def _last_step(repository: Repository, stack: str, base: str) -> _Step:
     if repository.git("rev-parse", "--is-shallow-repository").strip() == "true":
         raise OpsError("This clone has no history to go back in: git fetch --unshallow.")
     raise OpsError(f"Nothing came before the first manifests of {stack}: there is nothing to roll back to.")
+
+
+def _refuse_half(repository: Repository, stack: str, step: _Step, base: str) -> None:
+    manifests, settings = stack_paths(stack)
+    manifests_change = bool(repository.git("diff", "--name-only", step.before, step.commit, "--", manifests))
+    undone = _rendered(repository, stack, step.before)
+    settings_change = undone != _rendered(repository, stack, step.commit)
+    if manifests_change and settings_change:
+        return
+    if manifests_change:
+        # What the manifests were rendered from that come back, and what the settings are when they do.
+        origin = repository.git("rev-list", "-1", "--first-parent", step.before, "--", manifests).strip()
+        now = _rendered(repository, stack, base)
+        if undone == now == _rendered(repository, stack, origin):
+            return
+    changed = manifests if manifests_change else settings
+    raise OpsError(
+        f"The last change of {stack} ({step.commit[:12]}) is of {changed} alone: without it, manifests and "
+        "settings would contradict each other. Name a commit with --to, and both go back to it "
+        f"(git log --oneline -- {manifests} {settings})."
+    )
+
+
+def _rendered(repository: Repository, stack: str, commit: str) -> Any:
+    """All that manifests are rendered from at a commit; the bare keys where today's code refuses them."""
+    # Not above: they bring Pulumi's SDK, which is slow to import.
+    from components.issuer import issuer_name
+    from stacks import arguments
+
+    settings = stack_paths(stack)[1]
+    text = repository.text(commit, settings) or ""
+    with tempfile.TemporaryDirectory(prefix="tts-platform-settings-") as scratch:
+        root = Path(scratch)
+        (root / settings).write_text(text, encoding="utf-8")
+        (root / _PROJECT).write_text(repository.text(commit, _PROJECT) or "", encoding="utf-8")
+        try:
+            read = stack_file.read(root, stack)
+        except (OpsError, SettingsError, KeyError):
+            return stack_file.keys(text)
+    issuer = issuer_name(arguments.issuer(read))
+    service = arguments.tts_service(read, issuer, arguments.provisioning(read))
+    return service, read.settings.deletion_protection
 
 
 def _known(repository: Repository, stack: str, to: str) -> str:

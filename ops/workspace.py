@@ -127,7 +127,9 @@ class Workspace:
         for file in (self.directory / "state/.pulumi/locks").rglob("*.json"):
             pid = json.loads(file.read_text() or "{}").get("pid", 0)
             with contextlib.suppress(psutil.NoSuchProcess):
-                if "pulumi" in psutil.Process(pid).name():
+                process = psutil.Process(pid)
+                # One whose parent was killed with it has ended, though nobody has asked how.
+                if "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE:
                     message = f"pulumi (process {pid}) still works on stack {self.stack}: wait until it ends."
                     raise OpsError(message)
             self.run("cancel", "--yes", capture=True)

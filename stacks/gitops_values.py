@@ -10,18 +10,24 @@ from stacks.values import Text, Whole, https_url
 
 
 def _repository(text: str) -> str:
-    https = re.fullmatch(r"https?://[^\s/@]+/\S+", text)
+    https = re.fullmatch(r"https?://(\[[^\s/@]+\]|[^\s/@:]+)(:\d+)?/\S+", text)
     ssh = re.fullmatch(r"ssh://[^\s/@]+@[^\s/]+/\S+|[\w.-]+@[\w.-]+:\S+", text)
-    if "://" in text and "@" in text.partition("://")[2].partition("/")[0] and not text.startswith("ssh://"):
+    scheme, rest = text.split("://", 1) if "://" in text else ("", text)
+    user, given, _ = rest.partition("/")[0].rpartition("@")
+    # An SSH URL has a user, who is no secret, and may have a password.
+    if given and (":" in user or scheme not in ("", "ssh")):
+        key = "gitSshKey" if scheme in ("", "ssh") else "gitToken"
         raise Refusal(
             "has a credential in it, which everybody can read here.",
-            "Write the URL without it, and keep the credential in gitToken.",
+            f"Write the URL without it, and keep the credential in {key}.",
             secret=True,
         )
     if not (https or ssh):
         raise Refusal(
             "is not the URL of a git repository.",
             "Write it as git clone takes it (https://github.com/acme/speech.git, git@github.com:acme/speech.git).",
+            # A password may have any character, and then it is no URL.
+            secret=re.search(r":[^@]*@", rest) is not None,
         )
     return text
 

@@ -20,11 +20,19 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
+from local import toolchain
 from local.cluster import processes
 from local.cluster.layout import GPU_RESOURCE, GPUS, NODES, Cluster
 from local.errors import LocalError
 
 MANIFESTS = Path(__file__).parent / "manifests"
+
+DEPLOYMENTS = (
+    ("kube-system", "coredns"),
+    ("kube-system", "snapshot-controller"),
+    ("storage", "csi-driver-controller"),
+)
+DAEMON_SETS = (("kube-system", "kube-network-policies"), ("storage", "csi-driver-node"))
 
 WAIT = 300
 """Seconds for a cold start on two busy cores; a warm one takes less than thirty."""
@@ -55,7 +63,8 @@ def _nodes_missing(core: client.CoreV1Api) -> list[str]:
 def apply(cluster: Cluster, tools: Path) -> None:
     """Applies the add-ons' manifests; applying them again changes nothing."""
     values = {"dns_address": str(cluster.dns_address), "control_address": str(cluster.control_address)}
-    manifests = [Template(file.read_text()).substitute(values) for file in sorted(MANIFESTS.glob("*.yaml"))]
+    manifests = [file.read_text() for file in toolchain.snapshot_kinds()]
+    manifests += [Template(file.read_text()).substitute(values) for file in sorted(MANIFESTS.glob("*.yaml"))]
     command = [
         f"{tools}/kubectl",
         f"--kubeconfig={cluster.kubeconfig}",
@@ -83,15 +92,19 @@ def wait_for_addons(cluster: Cluster, console: Console) -> None:
 def addons_missing(apps: client.AppsV1Api) -> list[str]:
     """The add-ons that are not whole."""
     missing = []
-    for namespace, name in (("kube-system", "coredns"), ("local-path-storage", "local-path-provisioner")):
+    for namespace, name in DEPLOYMENTS:
         deployment = apps.read_namespaced_deployment(name, namespace, _request_timeout=10)
         status = deployment.status
         current = (status.observed_generation or 0) >= deployment.metadata.generation
         if not current or (status.updated_replicas or 0) < 1 or (status.available_replicas or 0) < 1:
             missing.append(name)
-    agent = apps.read_namespaced_daemon_set("kube-network-policies", "kube-system", _request_timeout=10)
-    if (agent.status.number_ready or 0) < len(NODES):
-        missing.append("kube-network-policies")
+    for namespace, name in DAEMON_SETS:
+        daemon_set = apps.read_namespaced_daemon_set(name, namespace, _request_timeout=10)
+        status = daemon_set.status
+        current = (status.observed_generation or 0) >= daemon_set.metadata.generation
+        ready = min(status.number_ready or 0, status.updated_number_scheduled or 0)
+        if not current or ready < len(NODES):
+            missing.append(name)
     return missing
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from local import paths
 from local.cluster import layout, processes
-from local.cluster.layout import NODES, Cluster
+from local.cluster.layout import NODES, VOLUMES_SIZE, Cluster
 
 KERNEL_TUNABLES = {
     "vm/overcommit_memory": 1,
@@ -31,6 +31,7 @@ CGROUP_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
 NODE_MOUNTS = """
 set -e
 mount --bind {directory}/var /var
+mount --bind {volumes} /var/lib/volumes
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/netns /run/nri
 cd {directory}/sys
@@ -49,6 +50,7 @@ def main() -> None:
     _run("mount", "-t", "proc", "proc", "/proc")
     _run("mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", str(processes.namespaces(cluster)))
     _network(cluster)
+    _volumes(cluster)
     for node in NODES:
         _node_mounts(cluster, node)
         _node_cgroups(cluster, node)
@@ -121,6 +123,25 @@ def _filter_pod_traffic(cluster: Cluster, node: str) -> None:
     _in_network(cluster, node, "iptables", "-I", "FORWARD", *rule)
 
 
+def _volumes(cluster: Cluster) -> None:
+    """Mounts the file system with all volumes, made at the first start; every node's namespace then has it.
+
+    The kernel gives the loop device back when the last of these mounts ends.
+    """
+    file = cluster.volumes_file
+    if not file.exists():
+        part = file.with_suffix(".part")
+        with part.open("wb") as new:
+            new.truncate(VOLUMES_SIZE)
+        _run("mkfs.btrfs", "--quiet", "--force", str(part))
+        part.rename(file)
+    cluster.volumes.mkdir(exist_ok=True)
+    # What is deleted in it gives its room on the machine's disk back.
+    _run("mount", "-t", "btrfs", "-o", "loop,noatime,discard=async", str(file), str(cluster.volumes))
+    # A volume's size is a limit of its quota group.
+    _run("btrfs", "quota", "enable", str(cluster.volumes))
+
+
 def _node_mounts(cluster: Cluster, node: str) -> None:
     file = processes.namespaces(cluster) / f"{node}.mnt"
     file.touch()
@@ -128,7 +149,7 @@ def _node_mounts(cluster: Cluster, node: str) -> None:
         tunable = cluster.node_directory(node) / "sys" / name
         tunable.parent.mkdir(parents=True, exist_ok=True)
         tunable.write_text(f"{value}\n")
-    script = NODE_MOUNTS.format(directory=cluster.node_directory(node))
+    script = NODE_MOUNTS.format(directory=cluster.node_directory(node), volumes=cluster.volumes)
     _run("unshare", f"--mount={file}", "--propagation", "private", "sh", "-c", script)
 
 

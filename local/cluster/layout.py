@@ -24,6 +24,9 @@ GPU_TAINT = {"key": GPU_RESOURCE, "value": "present", "effect": "NoSchedule"}
 GPUS = 4
 """Pretend GPUs of the gpu node: two replicas of the service and their surge, and one to spare."""
 
+VOLUMES_SIZE = 64 * 2**30
+"""Bytes of the file system with all volumes and snapshots; on the machine's disk it takes what they hold."""
+
 _NODE_RANGE = IPv4Network("198.18.0.0/16")
 _POD_RANGE = IPv4Network("198.19.0.0/16")
 _CLUSTERS = 64
@@ -66,6 +69,16 @@ class Cluster:
     def node_directory(self, node: str) -> Path:
         """The node's own /var, and its configuration."""
         return self.directory / "nodes" / node
+
+    @property
+    def volumes_file(self) -> Path:
+        """The file system with all volumes and snapshots."""
+        return self.directory / "volumes.btrfs"
+
+    @property
+    def volumes(self) -> Path:
+        """Where that is mounted, within the cluster's own mount namespace."""
+        return self.directory / "volumes"
 
     @property
     def cgroup(self) -> str:

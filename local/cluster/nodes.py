@@ -41,7 +41,7 @@ def write(cluster: Cluster, node: str, tools: Path) -> list[str]:
     """
     directory = cluster.node_directory(node)
     var = directory / "var"
-    for path in ("lib/kubelet", "lib/containerd", "lib/local-path", "log/pods", "log/containers", "tmp"):
+    for path in ("lib/kubelet", "lib/containerd", "lib/volumes", "log/pods", "log/containers", "tmp"):
         (var / path).mkdir(parents=True, exist_ok=True)
     for name, target in (("run", "/run"), ("lock", "/run/lock")):
         if not (var / name).is_symlink():

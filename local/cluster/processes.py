@@ -253,6 +253,7 @@ def stop(cluster: Cluster) -> None:
         process.kill()
         psutil.wait_procs([process, *children], timeout=30)
     _wait_for_link_to_go(cluster)
+    _wait_for_volumes_to_go(cluster)
     _remove_cgroups(cluster)
 
 
@@ -265,6 +266,28 @@ def _wait_for_link_to_go(cluster: Cluster) -> None:
                 f"Link {cluster.link} does not go: remove it with ip link delete {cluster.link}."
             )
         time.sleep(0.05)
+
+
+def _wait_for_volumes_to_go(cluster: Cluster) -> None:
+    """The kernel writes the file system with the volumes out, and gives its loop device back."""
+    deadline = time.monotonic() + 60
+    while device := _loop_device(cluster.volumes_file):
+        if time.monotonic() > deadline:
+            raise LocalError(
+                f"{cluster.volumes_file} is still mounted: end what uses it; losetup shows {device}."
+            )
+        time.sleep(0.05)
+
+
+def _loop_device(file: Path) -> str | None:
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            if backing.read_text().strip() == str(file):
+                return f"/dev/{backing.parent.parent.name}"
+        except OSError:
+            # It has just been given back.
+            continue
+    return None
 
 
 def _remove_cgroups(cluster: Cluster) -> None:

@@ -61,6 +61,15 @@ def command_lines() -> set[str]:
     return found
 
 
+def looped_files() -> set[str]:
+    """The files that are loop devices; one that goes meanwhile is none."""
+    found = set()
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):
+            found.add(file.read_text())
+    return found
+
+
 def machine() -> dict[str, set[str]]:
     """What the machine has of this cluster, or could have: everything outside the cluster's own namespaces."""
     commands = {
@@ -77,6 +86,7 @@ def machine() -> dict[str, set[str]]:
     found["cgroups"] = {str(path) for path in processes.CGROUPS.rglob(f"tts-platform-{NAME}*")}
     mark = str(paths.CLUSTERS / NAME)
     found["processes"] = {line for line in command_lines() if mark in line}
+    found["loop devices"] = {file for file in looped_files() if f"{mark}/" in file}
     found["files"] = {str(path) for path in paths.CLUSTERS.glob(f"{NAME}/*")}
     others = (
         "/var/lib/kubelet",

@@ -3,6 +3,8 @@
 import base64
 import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from typing import Any
 
@@ -223,3 +225,9 @@ def test_a_further_environment_is_one_file_and_one_yaml(project: Project) -> Non
     assert not [item for item in resources if item.get("protect")], (
         "its own profile says so, not production's"
     )
+    shutil.copytree(ROOT / "ops", project.directory / "ops", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-m", "ops", "render", "staging"]
+    done = subprocess.run(command, cwd=project.directory, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    claim = project.directory / "manifests/staging/persistentvolumeclaim-outputs.yaml"
+    assert "Delete=false" not in claim.read_text(encoding="utf-8")

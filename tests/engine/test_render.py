@@ -205,12 +205,20 @@ def test_the_command_writes_checks_and_takes_away(checkout: Checkout) -> None:
     assert stale.returncode == 1
     assert "-  replicas: 2\n+  replicas: 1\n" in stale.stdout
     assert "make render STACK=prod, and commit it" in stale.stderr
+    assert (
+        "manifests/prod/extra.yaml is not rendered, and Argo CD would apply it: take it out." in stale.stderr
+    )
     assert checkout.files == before
 
     again = checkout.ops("render", "prod")
     assert "poddisruptionbudget-speech.yaml" not in checkout.files, "Argo CD would keep what nobody makes"
     assert checkout.files["extra.yaml"] == b"kind: ConfigMap\n"
     assert "removed" in again.stdout
+    assert checkout.ops("render", "--check").returncode == 1, (
+        "what nobody reviews as rendered would be applied"
+    )
+    (checkout.directory / "manifests/prod/extra.yaml").unlink()
+    assert checkout.ops("render", "--check").returncode == 0
 
 
 def test_a_stack_that_pulumi_applies_is_refused_in_one_line(checkout: Checkout) -> None:

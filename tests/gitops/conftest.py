@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from local.git_server import GitServer
 from local.paths import CHECKOUT
 from tests.cluster.conftest import measured, pytest_configure, pytest_terminal_summary  # noqa: F401 - shared
 from tests.cluster.inventory import inventory
 from tests.cluster.running import Measured, Running
 from tests.cluster.started import add_images, started
 from tests.gitops.delivered import TOKEN, Delivered
-from tests.gitops.git_server import GitServer
 
 CLUSTER = "gitops"
 

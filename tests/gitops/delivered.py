@@ -18,6 +18,7 @@ from kubernetes import client
 
 from local import paths
 from local.cluster.layout import Cluster
+from local.git_server import BRANCH, GitServer
 from ops import speech, stack_file, teardown
 from ops.release import Recorded, release
 from ops.render import render
@@ -25,7 +26,6 @@ from ops.workspace import Workspace
 from tests.cluster.deployed import IMPATIENT
 from tests.cluster.door import Door
 from tests.cluster.running import NAMESPACE, SPEECH, Running, eventually
-from tests.gitops.git_server import BRANCH, GitServer
 
 STACK = "local"
 IMAGE = "localhost/tts-platform/espeak"
@@ -34,6 +34,8 @@ ARGO_CD_DOMAIN = "argocd.localhost"
 APPLICATION = "speech"
 WEBHOOK_SECRET = "of the tests"  # noqa: S105 - it protects a cluster that is gone after them
 TOKEN = "also of the tests"  # noqa: S105 - likewise
+SETTINGS_ALONE = "Settings, and no manifests yet"
+"""Message of the first commit, which has no manifests yet."""
 POLL_SECONDS = 20
 PATIENCE = 120
 """Seconds for what takes a few."""
@@ -85,9 +87,18 @@ class Delivered:
         self.workspace.prepare(self.settings)
         return self.workspace.run(*arguments, capture=True, check=False)
 
-    def up(self, *arguments: str) -> None:
+    def up(self, *arguments: str) -> str:
         run = self.pulumi("up", "--yes", "--skip-preview", *arguments)
         assert run.returncode == 0, f"pulumi up failed:\n{run.stdout[-6000:]}\n{run.stderr[-2000:]}"
+        return run.stdout
+
+    def updated(self) -> dict[str, str]:
+        """Brings Pulumi's half up to date. What was done for it, by the resource's name."""
+        events = [json.loads(line) for line in self.up("--json").splitlines() if line.startswith("{")]
+        steps = [event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event]
+        assert steps, "the engine says of every resource what it has done"
+        done = {step["urn"].rpartition("::")[2]: step["op"] for step in steps}
+        return {name: what for name, what in done.items() if what not in {"same", "read"}}
 
     def resources(self) -> list[dict[str, Any]]:
         """What Pulumi has, as its state says."""
@@ -110,7 +121,7 @@ class Delivered:
         shutil.copy(paths.CHECKOUT / "Pulumi.yaml", self.clone)
         shutil.copy(self.workspace.config_file, self.clone)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "The settings")
+        self.git("commit", "--quiet", "--message", SETTINGS_ALONE)
         return self.render("The manifests")
 
     def render(self, message: str) -> str:
@@ -142,6 +153,11 @@ class Delivered:
         # To the repository itself: that nobody can read it over HTTP is no reason not to write it.
         self.git("push", "--quiet", str(self.server.repository), f"HEAD:{BRANCH}")
         return self.server.head
+
+    def push_settings_alone(self, branch: str) -> None:
+        """A branch of the first commit: it has no manifests."""
+        self.git("branch", "--force", branch, f":/^{SETTINGS_ALONE}")
+        self.git("push", "--quiet", "--force", str(self.server.repository), branch)
 
     def git(self, *arguments: str) -> None:
         who = ("-c", "user.name=A test", "-c", "user.email=test@localhost")
@@ -212,6 +228,11 @@ class Delivered:
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.application().get("status", {})
         return status
+
+    def operation(self) -> dict[str, Any]:
+        """The sync that runs, or the last one."""
+        operation: dict[str, Any] = self.status().get("operationState", {})
+        return operation
 
     def is_healthy_at(self, commit: str) -> bool:
         """Whether the cluster is what the commit says, and all of it is well."""

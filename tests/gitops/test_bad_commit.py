@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from local.git_server import BRANCH
 from ops.rollback import rollback
 from tests.cluster.conftest import speaks
 from tests.cluster.running import Measured, eventually
-from tests.gitops.delivered import PATIENCE, STACK, Delivered
-from tests.gitops.git_server import BRANCH
+from tests.gitops.delivered import PATIENCE, POLL_SECONDS, STACK, Delivered
 
 A_MINUTE = 60
 
@@ -52,9 +52,10 @@ def test_the_old_one_serves_on_and_the_way_back_is_short(
     eventually(lambda: says in why(delivered), PATIENCE, f"the Application says why: {says}")
     if commit_it is is_refused:
         eventually(lambda: retries(delivered) == 3, PATIENCE * 2, "it is tried three times more, and no more")
-        eventually(
-            lambda: delivered.status()["operationState"]["phase"] == "Failed", PATIENCE, "then it gives up"
-        )
+        eventually(lambda: delivered.operation()["phase"] == "Failed", PATIENCE, "then it gives up")
+        last = tried(delivered)
+        time.sleep(POLL_SECONDS + 5)
+        assert tried(delivered) == last, "after the next look into git it goes on trying"
     assert delivered.images() == good, "the old pod is what serves"
     assert speaks(delivered.door)
 
@@ -81,4 +82,10 @@ def why(delivered: Delivered) -> str:
 
 
 def retries(delivered: Delivered) -> int:
-    return int(delivered.status().get("operationState", {}).get("retryCount", 0))
+    return int(delivered.operation().get("retryCount", 0))
+
+
+def tried(delivered: Delivered) -> tuple[str, ...]:
+    """When the last sync began and ended, and how."""
+    operation = delivered.operation()
+    return tuple(str(operation.get(key)) for key in ("startedAt", "finishedAt", "retryCount", "phase"))

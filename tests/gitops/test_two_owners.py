@@ -9,6 +9,8 @@ from tests.cluster.running import NAMESPACE
 from tests.gitops.delivered import Delivered
 
 TURNS = 10
+ARGO_CD_SETTINGS = "argo-cd-configmap-argocd-argocd-cm"
+"""Pulumi's name of it."""
 TURN = "example.com/turn"
 
 
@@ -31,14 +33,13 @@ def test_neither_undoes_the_others(delivered: Delivered, service: Path) -> None:
         service.write_text(rendered.replace("  annotations:\n", f'  annotations:\n    {TURN}: "{turn}"\n', 1))
         commit = delivered.commit(f"Turn {turn}")
         assert delivered.webhook().status_code == 200
+        delivered.until_healthy_at(commit)
         # In Argo CD's own settings, as a part of its URL.
         delivered.settings["httpsPort"] = 8443 + turn
-        delivered.up()
-        delivered.until_healthy_at(commit)
+        assert delivered.updated() == {ARGO_CD_SETTINGS: "update"}, "the URL, and nothing of the service"
+        delivered.until_healthy_at(commit, 30)
         found = delivered.running.core.read_namespaced_service("speech", NAMESPACE)
-        assert found.metadata.annotations[TURN] == str(turn), (
-            "what was committed is in the cluster, up or not"
-        )
+        assert found.metadata.annotations[TURN] == str(turn), "what was committed stays, up or not"
     # Not only what Pulumi remembers: what is in the cluster.
     run = delivered.pulumi("preview", "--refresh", "--expect-no-changes")
     assert run.returncode == 0, f"Argo CD has changed what is Pulumi's:\n{run.stdout[-4000:]}"

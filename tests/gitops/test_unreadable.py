@@ -1,4 +1,4 @@
-"""Settings with which Argo CD cannot read git: the update says so in words, within a minute."""
+"""Settings with which Argo CD cannot read git: the update says so in words, a minute later at the latest."""
 
 import time
 from typing import Any
@@ -7,16 +7,20 @@ import pytest
 
 from tests.gitops.delivered import TOKEN, Delivered
 
+WITHOUT_MANIFESTS = "without-manifests"
+
 
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
         ("gitRevision", "mian", "there is no such branch or tag"),
+        ("gitRevision", WITHOUT_MANIFESTS, "the manifests are not on it"),
         ("gitRepository", "http://198.18.0.2:9/speech.git", "nothing answers there"),
         ("gitToken", "a guess", "git refuses the credential"),
     ],
 )
 def test_it_is_told(delivered: Delivered, key: str, value: Any, says: str) -> None:
+    delivered.push_settings_alone(WITHOUT_MANIFESTS)
     before = dict(delivered.settings)
     if key == "gitToken":
         delivered.secret(key, value)

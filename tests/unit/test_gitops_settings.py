@@ -79,6 +79,21 @@ def test_accepted(changes: Mapping[str, Any]) -> None:
             {"gitRepository": "https://me:hunter2@git.acme.io/speech.git"},
             "has a credential in it",
         ),
+        (
+            "gitRepository",
+            {**SSH, "gitRepository": "ssh://git:hunter2@git.acme.io/speech.git"},
+            "keep the credential in gitSshKey",
+        ),
+        (
+            "gitRepository",
+            {**SSH, "gitRepository": "git:hunter2@git.acme.io:speech.git"},
+            "has a credential in it",
+        ),
+        (
+            "gitRepository",
+            {"gitRepository": "https://me:hunter2/@git.acme.io/speech.git"},
+            "not the URL of a git repository",
+        ),
         ("gitRepository", {"gitRepository": "http://git.acme.io/speech.git"}, "without TLS"),
         ("gitRevision", {"gitRevision": "main lines"}, "not a branch or a tag"),
         ("gitRevision", {"gitRevision": "a..b"}, "not a branch or a tag"),

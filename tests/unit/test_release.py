@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from ops import __main__ as commands
-from ops import manifests, release, rollback, stack_file
+from ops import interrupts, manifests, release, rollback, stack_file
 from ops.errors import OpsError
 from ops.manifests import Manifests
 from stacks.problems import SettingsError
@@ -45,8 +47,8 @@ def render(tree: Path, stack: str, check: bool = False) -> None:
     made = Manifests(root=tree, stack=stack, wanted=wanted)
     if not check:
         made.write()
-    elif list(made.diff()):
-        raise OpsError("manifests/prod is not what the code renders.")
+    else:
+        list(made.check())
 
 
 class Clone:
@@ -267,6 +269,29 @@ class TestReleaseRefuses:
         clone.git("commit", "--quiet", "--all", "--message", "Stale")
         refused(clone, "is not what the code renders", clone.release)
 
+    def test_a_manifest_that_nobody_renders(self, clone: Clone) -> None:
+        (clone.directory / "manifests/prod/extra.yaml").write_text("kind: ConfigMap\n")
+        clone.git("add", "--all")
+        clone.git("commit", "--quiet", "--message", "By hand")
+        refused(clone, r"extra\.yaml is not rendered, and Argo CD would apply it", clone.release)
+
+    def test_manifests_whose_settings_nobody_has_committed(self, clone: Clone) -> None:
+        clone.write("image", NEWER)
+        render(clone.directory, "prod")
+        clone.git("add", "manifests")
+        clone.git("commit", "--quiet", "--message", "Half of it")
+        refused(clone, r"commit Pulumi\.prod\.yaml too", clone.release)
+
+    def test_a_stack_that_nobody_has_committed(self, clone: Clone) -> None:
+        (clone.directory / "Pulumi.staging.yaml").write_bytes((clone.directory / PROD).read_bytes())
+
+        def act(branch: str | None) -> None:
+            release.release(clone.directory, "staging", NEW, branch, render)
+
+        head = clone.git("rev-parse", "HEAD")[:12]
+        refused(clone, rf"no stack staging at {head}: commit Pulumi\.staging\.yaml\.", lambda: act(None))
+        refused(clone, r"commit Pulumi\.staging\.yaml to main\.", lambda: act("main"))
+
     def test_a_branch_that_is_there(self, clone: Clone) -> None:
         clone.release()
         refused(clone, "There is a branch release/prod-1.5.0 already", clone.release)
@@ -285,7 +310,7 @@ class TestReleaseRefuses:
         clone.write("replicas", '"3"')
         refused(
             clone,
-            "with changes to the same files: commit or stash them",
+            "with changes to the same files: stash them, .* or commit them, and run this again",
             lambda: clone.release(branch="main"),
         )
 
@@ -535,13 +560,52 @@ class TestRollbackRefuses:
         refused(clone, f"with --to {before[:12]}", clone.rollback)
 
 
+class TestHalves:
+    """Manifests in one commit, their settings in another: one of them undone would contradict the other."""
+
+    def apart(self, clone: Clone, first: str, **settings: str) -> str:
+        """Commits settings and manifests apart, and returns the commit before both."""
+        before = clone.git("rev-parse", "HEAD")
+        for key, value in settings.items():
+            clone.write(key, value)
+        (clone.directory / "manifests/prod/deployment-speech.yaml").write_text(
+            f"# Written by: make render STACK=prod\nspec: {settings}\n"
+        )
+        for path in (first, "."):
+            clone.git("add", "--", path)
+            clone.git("commit", "--quiet", "--message", f"Of {path}")
+        return before
+
+    @pytest.mark.parametrize("first", ["manifests", PROD])
+    @pytest.mark.parametrize("settings", [{"image": NEW}, {"replicas": '"3"'}])
+    def test_one_alone_is_refused(self, clone: Clone, first: str, settings: dict[str, str]) -> None:
+        before = self.apart(clone, first, **settings)
+        refused(clone, "would contradict each other. Name a commit with --to", clone.rollback)
+        done = clone.rollback(to=before)
+        assert clone.git("diff", before, done.commit) == ""
+
+    def test_settings_that_no_manifest_has_are_no_half(self, clone: Clone) -> None:
+        self.apart(clone, "manifests", gpuNodesMax='"6"')
+        assert clone.changed(clone.rollback().commit) == {"manifests/prod/deployment-speech.yaml"}
+
+    def test_a_manifest_by_hand_is_no_half(self, clone: Clone) -> None:
+        clone.release(branch="main")
+        file = clone.directory / "manifests/prod/deployment-speech.yaml"
+        file.write_text(file.read_text() + "# By hand\n")
+        clone.git("commit", "--quiet", "--all", "--message", "By hand")
+        assert clone.changed(clone.rollback().commit) == {"manifests/prod/deployment-speech.yaml"}
+
+
 class TestCommands:
     @pytest.fixture(autouse=True)
-    def _here(self, clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _here(self, clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(commands, "CHECKOUT", clone.directory)
         monkeypatch.setattr(
             commands, "render_as_committed", lambda tree, stack, check: render(tree, stack, check)
         )
+        before = signal.getsignal(signal.SIGINT)
+        yield
+        signal.signal(signal.SIGINT, before)
 
     def test_a_pipeline_reads_what_was_done(self, clone: Clone) -> None:
         result = CliRunner().invoke(commands.app, ["release", "--image", NEW, "--json", "prod"])
@@ -560,6 +624,39 @@ class TestCommands:
         assert f"Branch main, commit {clone.git('rev-parse', 'main')}" in result.stdout
         assert "git push origin main" in result.stdout
 
+    def test_an_image_that_stays_is_said_to(self, clone: Clone) -> None:
+        file = clone.directory / "manifests/prod/deployment-speech.yaml"
+        file.write_text(file.read_text() + "# By hand\n")
+        clone.git("commit", "--quiet", "--all", "--message", "By hand")
+        result = CliRunner().invoke(commands.app, ["rollback", "prod"])
+        assert f"The image stays {OLD}" in result.stdout
+        assert "From" not in result.stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["destroy-stack", "dev"], "goes on from here"),
+            (["release", "--image", NEW, "prod"], "starts anew"),
+        ],
+    )
+    def test_an_interrupt_says_how_to_go_on(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        arguments: list[str],
+        said: str,
+    ) -> None:
+        def interrupted(*_: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(commands, "release", interrupted)
+        monkeypatch.setattr("ops.teardown.refuse_protected", interrupted)
+        monkeypatch.setattr("sys.argv", ["ops", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            commands.main()
+        assert ended.value.code == 130
+        assert f"Interrupted: the same command {said}." in capsys.readouterr().err
+
     def test_what_is_written_in_brackets_is_shown(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -571,6 +668,59 @@ class TestCommands:
             commands.main()
         assert ended.value.code == 1
         assert "[eu-central-1a, eu-central-1b]" in capsys.readouterr().err, "rich takes it for a style"
+
+
+class TestInterrupt:
+    """Killed on the spot, the engine would leave its files, and whatever it has started."""
+
+    def test_what_was_started_ends_first(self, tmp_path: Path) -> None:
+        tidy = tmp_path / "tidy"
+        program = (
+            "import signal, sys, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); "
+            f"time.sleep(0.5); open({str(tidy)!r}, 'w')"
+        )
+
+        def run() -> None:
+            with (
+                interrupts.left_to_the_child(),
+                subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child,
+            ):
+                assert child.stdout
+                child.stdout.readline()
+                signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert tidy.exists()
+
+    def test_what_it_says_then_is_not_told(self) -> None:
+        def run() -> None:
+            with interrupts.left_to_the_child():
+                signal.raise_signal(signal.SIGINT)
+                raise OpsError("pulumi cannot render stack prod: canceled")
+
+        with pytest.raises(KeyboardInterrupt):
+            run()
+
+    def test_without_one_nothing_is_different(self) -> None:
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(OpsError), interrupts.left_to_the_child():
+            raise OpsError("no")
+        assert signal.getsignal(signal.SIGINT) == before
+
+    def test_a_render_for_a_release_is_waited_for(self, tmp_path: Path) -> None:
+        (tmp_path / "ops").mkdir()
+        (tmp_path / "ops/__init__.py").touch()
+        (tmp_path / "ops/__main__.py").write_text(
+            "import os, pathlib, signal, time\n"
+            "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+            "os.kill(os.getppid(), signal.SIGINT)\n"
+            "time.sleep(0.5)\n"
+            "pathlib.Path('tidy').touch()\n"
+        )
+        with pytest.raises(KeyboardInterrupt):
+            release.render_as_committed(tmp_path, "prod", True)
+        assert (tmp_path / "tidy").exists()
 
 
 class TestWorkflow:
@@ -594,3 +744,31 @@ class TestWorkflow:
         assert self.job["permissions"] == {"contents": "write", "pull-requests": "write"}
         assert self.job["steps"][0]["with"]["persist-credentials"] is False
         assert "secrets." not in self.text
+
+    def test_a_version_can_be_released_again(self) -> None:
+        (run,) = [step["run"] for step in self.job["steps"] if step.get("name") == "Release"]
+        assert "$GITHUB_RUN_ID" in run, "the first time's branch is still at origin"
+        assert "client_payload.stack" in yaml.safe_load(self.text)["concurrency"]["group"]
+
+
+class TestCheckOfManifests:
+    """A pull request's own code runs in it."""
+
+    text = (ROOT / ".github/workflows/manifests.yml").read_text(encoding="utf-8")
+    job = yaml.safe_load(text)["jobs"]["manifests"]
+
+    def test_it_compares_every_stack(self) -> None:
+        assert self.job["steps"][-1]["run"] == "python -m ops render --check"
+
+    def test_it_may_read_and_nothing_else(self) -> None:
+        assert yaml.safe_load(self.text)["permissions"] == {}
+        assert self.job["permissions"] == {"contents": "read"}
+        assert self.job["steps"][0]["with"]["persist-credentials"] is False
+        assert "secrets." not in self.text
+        assert "pull_request_target" not in self.text
+
+    def test_its_actions_are_those_of_the_release(self) -> None:
+        def used(job: Any) -> set[str]:
+            return {step["uses"] for step in job["steps"] if "uses" in step}
+
+        assert used(self.job) == used(TestWorkflow.job), "pinned by commit there"

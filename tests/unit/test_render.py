@@ -280,6 +280,30 @@ class TestWriting:
         (service.root / "manifests/prod/picture.png").write_bytes(b"\x89PNG\xff")
         assert service.write()["picture.png"] is Change.FOREIGN
 
+    @pytest.mark.parametrize("name", ["extra.yaml", "extra.yml", "extra.json", "extra.jsonnet"])
+    def test_a_foreign_file_that_would_be_applied_fails_a_check(self, service: Manifests, name: str) -> None:
+        (service.root / "manifests/prod" / name).write_text("kind: ConfigMap\n")
+        said = f"manifests/prod/{name} is not rendered, and Argo CD would apply it: take it out."
+        assert list(service.diff()) == [said]
+        with pytest.raises(OpsError) as error:
+            list(service.check())
+        assert str(error.value) == said, "a render would change nothing about it"
+
+    def test_a_file_that_lost_its_first_line_fails_a_check(self, service: Manifests) -> None:
+        file = service.root / "manifests/prod/serviceaccount-speech.yaml"
+        file.write_text(file.read_text().partition("\n")[2])
+        with pytest.raises(OpsError, match="Argo CD would apply it"):
+            list(again(service, thing("Service")).check())
+
+    def test_one_that_would_not_is_nobodys_business(self, service: Manifests) -> None:
+        (service.root / "manifests/prod/README.md").write_text("# Mine\n")
+        assert not list(service.check())
+
+    def test_a_check_names_both_kinds_of_difference(self, service: Manifests) -> None:
+        (service.root / "manifests/prod/extra.yaml").write_text("kind: ConfigMap\n")
+        with pytest.raises(OpsError, match=r"(?s)make render STACK=prod, and commit it.*extra\.yaml"):
+            list(again(service, thing("Service")).check())
+
     def test_another_stacks_are_left_alone(self, service: Manifests) -> None:
         Manifests(root=service.root, stack="staging", wanted={}).write()
         assert set(service.changes().values()) == {Change.SAME}
@@ -358,5 +382,15 @@ def test_pulumis_own_stacks_are_refused() -> None:
         OpsError, match=r"write tts-platform:delivery: gitops into Pulumi\.dev\.yaml"
     ) as refused:
         manifests.refuse_direct(stack_file.read(ROOT, "dev"))
+    with pytest.raises(OpsError, match=r"make down"):
+        manifests.refuse_direct(stack_file.read(ROOT, "local"))
     assert "\n" not in str(refused.value)
+    assert "destroy it first where it is up (make destroy STACK=dev)" in str(refused.value)
+    assert "tts-platform:gitRepository" in str(refused.value)
     manifests.refuse_direct(stack_file.read(ROOT, "prod"))
+
+
+def test_the_stacks_that_argo_cd_delivers_are_found() -> None:
+    from ops.render import delivered
+
+    assert delivered(ROOT) == ["prod"], "a check of all would leave one out"

@@ -1,6 +1,6 @@
 """A program that serves the git repositories of a directory over smart HTTP, through git's own `http-backend`.
 
-`python -m tests.gitops.git_http DIRECTORY ADDRESS PORT`, a token in GIT_SERVER_TOKEN where one is asked for. It prints
+`python -m local.git_http DIRECTORY ADDRESS PORT`, a token in GIT_SERVER_TOKEN where one is asked for. It prints
 its port once it listens, and ends when its standard input does: whoever started it cannot leave it behind.
 """
 
@@ -31,6 +31,7 @@ class Repositories:
         self._token = token
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answers one request."""
         request = Request(environ)
         response = self._answer(request) if self._may(request) else _refusal()
         return response(environ, start_response)

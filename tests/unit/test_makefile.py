@@ -1,0 +1,95 @@
+"""What a person writes behind a target reaches the program as it is, and runs nothing."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STAND_IN = """#!/bin/sh
+[ "$3" = tools ] && exec echo /nowhere
+for argument; do printf '%s\\n' "$argument"; done
+"""
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    """A venv whose Python prints its arguments, one a line."""
+    (tmp_path / "bin").mkdir()
+    for name in ("python", "kubectl"):
+        program = tmp_path / "bin" / name
+        program.write_text(STAND_IN)
+        program.chmod(0o755)
+    (tmp_path / ".installed").touch()
+    return tmp_path
+
+
+def make(venv: Path, *arguments: str, **environment: str) -> list[str]:
+    path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        ["make", "--silent", f"VENV={venv}", *arguments],
+        cwd=ROOT,
+        env={"PATH": path, "HOME": "/home/somebody", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+HOSTILE = [
+    "x:1; echo hi",
+    "`echo hi`",
+    "$(echo hi)",
+    "$(shell echo hi)",
+    "x' hi \"",
+    "a && echo hi",
+    "costs $5",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    ("target", "variables"),
+    [
+        ("release", ["STACK", "IMAGE", "BRANCH"]),
+        ("rollback", ["STACK", "TO", "BRANCH"]),
+        ("render", ["STACK"]),
+        ("preview", ["STACK"]),
+        ("destroy", ["STACK"]),
+        ("diff-stacks", ["FROM", "TO"]),
+        ("snapshots", ["STACK", "NAME"]),
+        ("snapshot", ["STACK", "NAME", "WHY"]),
+        ("restore", ["STACK", "NAME", "SNAPSHOT", "WHY", "BRANCH"]),
+        ("audit", ["STACK", "NAME"]),
+        ("down", ["NAME"]),
+        ("status", ["NAME"]),
+        ("up", ["CONTEXT", "PORT"]),
+        ("down", ["CONTEXT"]),
+        ("status", ["CONTEXT"]),
+    ],
+)
+def test_it_is_one_argument_letter_by_letter(
+    venv: Path, target: str, variables: list[str], text: str
+) -> None:
+    said = make(venv, target, *(f"{name}={text}" for name in variables))
+    found = [
+        line.removeprefix(option) for line in said for option in ("", *OPTIONS) if line.startswith(option)
+    ]
+    assert found.count(text) >= len(variables)
+    assert "hi" not in said, "a pipeline that passes an image on would run whatever somebody calls it"
+
+
+OPTIONS = ("--image=", "--branch=", "--to=", "--name=", "--why=")
+
+
+def test_what_is_in_the_environment_will_do(venv: Path) -> None:
+    assert make(venv, "render", STACK="prod")[-1] == "prod"
+
+
+def test_there_are_defaults(venv: Path) -> None:
+    assert "--name=default" in make(venv, "audit", "STACK=prod")
+    assert "/home/somebody/.kube/config" in make(venv, "status", "CONTEXT=kind")
+    assert "/elsewhere" in make(venv, "status", "CONTEXT=kind", KUBECONFIG="/elsewhere")
