@@ -478,6 +478,16 @@ class TestBeforeAnUpgrade:
         cluster.add("persistentvolumeclaims", claim("outputs-s"))
         assert taker(cluster, fake_time).pre_upgrade(NEW) == f"{self.NAME}-2", "a restore came in between"
 
+    def test_nor_of_an_earlier_upgrade(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        taker(cluster, fake_time).pre_upgrade(NEW)
+        fake_time.passed += 60
+        # The new version came, and the old one is back.
+        cluster.add("pods", pod("speech-2", created=names.time_text(fake_time.now())))
+        fake_time.passed += 60
+        assert taker(cluster, fake_time).pre_upgrade(NEW) == f"{self.NAME}-2", (
+            "what was written since is in no other"
+        )
+
     def test_nor_of_another_image_of_that_version(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         taker(cluster, fake_time).pre_upgrade(NEW)
         other = NEW.replace("registry.example.com", "mirror.example.com")

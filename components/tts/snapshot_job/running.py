@@ -1,6 +1,7 @@
 """What runs: the image, its settings, and the claims that the speech pods have mounted."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from components.tts.snapshot_job.api import Api
 from components.tts.snapshot_job.names import ENGINE, SETTINGS, VOLUME_NAMES, Object
@@ -20,6 +21,9 @@ class Running:
     settings: str
     images: frozenset[str]
     """Of all pods that count: the ready ones, or all where none is ready."""
+
+    since: datetime
+    """When the newest of those pods came: another version may have written until then."""
 
     claims: dict[str, str]
     """By volume, of those that hold data."""
@@ -50,9 +54,15 @@ def running(api: Api, deployment: str) -> Running | None:
         image_id=_image_id(newest),
         settings=_annotations(newest).get(SETTINGS, ""),
         images=frozenset(map(_image, pods or [template])),
+        since=_created(newest),
         claims=claims,
         unbound=tuple(claim for claim in claims.values() if claim not in bound),
     )
+
+
+def _created(pod: Object) -> datetime:
+    created = (pod.get("metadata") or {}).get("creationTimestamp")
+    return datetime.fromisoformat(created) if created else datetime.min.replace(tzinfo=UTC)
 
 
 def _that_count(pods: list[Object]) -> list[Object]:

@@ -92,7 +92,7 @@ class Taker:
             claims=claims,
             why=f"Before the upgrade to {image}",
         )
-        return self._again(wish) or self._take(found, wish)
+        return self._again(wish, found.since) or self._take(found, wish)
 
     def _there(self) -> Running:
         found = running(self._api, self._place.deployment)
@@ -110,15 +110,18 @@ class Taker:
         self._say(f"{why}: there is nothing to take.")
         return None
 
-    def _again(self, wish: Wish) -> str | None:
-        """The one that an earlier try of the same upgrade took, or began; deletes what it left half done."""
+    def _again(self, wish: Wish, since: datetime) -> str | None:
+        """The one that an earlier try of the same upgrade took, or began; deletes what it left half done.
+
+        One from before the pods that run now is of an earlier upgrade, and lacks what was written since.
+        """
         now = self._clock.now()
         for one in names.sets(self._api.snapshots(), self._place.stack):
             if one.reason != wish.reason or one.why != wish.why or one.pinned:
                 continue
             state = one.state(now)
             # Half of one has not the claims of a whole one.
-            fits = one.claims == wish.claims and now - one.taken < FRESH
+            fits = one.claims == wish.claims and one.taken >= since and now - one.taken < FRESH
             if state is State.GOOD:
                 if fits:
                     self._say(f"Snapshot {one.name} is there already.")
