@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ import yaml
 
 from ops import stack_file
 from ops.errors import OpsError
+from ops.interrupts import left_to_the_child
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 STATE = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "tts-platform" / "stacks"
@@ -159,7 +159,7 @@ class Workspace:
         if arguments[0] not in {"stack", "cancel"}:
             directory = CHECKOUT
             command += ["--config-file", str(self.config_file)]
-        with _interrupts_left_to_the_child():
+        with left_to_the_child():
             run = subprocess.run(
                 command, cwd=directory, env=environment, capture_output=capture, text=True, check=False
             )
@@ -201,7 +201,7 @@ class OwnBackend:
         if program is None:
             raise OpsError("pulumi is not on PATH: install the Pulumi CLI.")
         command = [program, *arguments, "--stack", self.stack, "--cwd", str(CHECKOUT)]
-        with _interrupts_left_to_the_child():
+        with left_to_the_child():
             run = subprocess.run(command, stdout=subprocess.PIPE if capture else None, text=True, check=False)
         if run.returncode != 0:
             raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed.")
@@ -231,21 +231,3 @@ def _alone(file: Path, stack: str) -> Iterator[None]:
         except OSError:
             raise OpsError(f"Another command works on stack {stack}: wait until it ends.") from None
         yield
-
-
-@contextlib.contextmanager
-def _interrupts_left_to_the_child() -> Iterator[None]:
-    """Ctrl-C reaches pulumi as well, which ends the steps under way and keeps its state whole: wait for it, then go."""
-    interrupted = False
-
-    def note(_number: int, _frame: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if interrupted:
-        signal.raise_signal(signal.SIGINT)

@@ -673,6 +673,13 @@ class TestCommands:
 class TestInterrupt:
     """Killed on the spot, the engine would leave its files, and whatever it has started."""
 
+    @pytest.fixture(autouse=True)
+    def _as_in_a_terminal(self) -> Iterator[None]:
+        """A program that is started in the background ignores Ctrl-C, and so does whatever it starts."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     def test_what_was_started_ends_first(self, tmp_path: Path) -> None:
         tidy = tmp_path / "tidy"
         program = (
