@@ -62,7 +62,14 @@ def test_every_resource_is_listed(project: Project, stack: str) -> None:
     gpu_plugin = set() if stack == "local" else {"nvidia-device-plugin-daemonset"}
     assert names(resources, "DaemonSet") == {"envoy"} | gpu_plugin
     assert names(resources, "HTTPProxy") == {"speech"}
-    assert names(resources, "Job") == {"contour-certgen-v1-33-8"}, "cert-manager's start-up check is a hook"
+    # Production's file system has backups, and no snapshots.
+    snapshots = stack != "prod"
+    pre_upgrade = {"pre-upgrade"} if snapshots else set()
+    assert names(resources, "Job") == {"contour-certgen-v1-33-8"} | pre_upgrade, (
+        "cert-manager's start-up check is a hook"
+    )
+    assert names(resources, "CronJob") == ({"snapshots"} if snapshots else set())
+    assert names(resources, "VolumeSnapshotClass") == ({"tts-snapshots"} if snapshots else set())
     assert names(resources, "PersistentVolumeClaim") == {"outputs"}
     assert {"deny-all", "dns", "envoy-to-speech"} <= names(resources, "NetworkPolicy")
     assert "speech" in names(resources, "Certificate")
