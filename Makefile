@@ -80,9 +80,9 @@ diff-stacks: $(INSTALLED) ## Show two stacks' settings side by side: make diff-s
 	@test -n "$$FROM" -a -n "$$TO" || { echo "error: name two stacks: make diff-stacks FROM=dev TO=prod"; exit 1; }
 	@$(PY) -m ops diff-stacks -- "$$FROM" "$$TO"
 
-snapshots: $(INSTALLED) ## List a stack's snapshots: make snapshots STACK=prod
+snapshots: $(INSTALLED) ## List a stack's snapshots: make snapshots STACK=prod (ORPHANS=1: those that only the storage has)
 	@test -n "$$STACK" || { echo "error: name a stack: make snapshots STACK=prod"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots list --name="$$NAME" -- "$$STACK"
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots list --name="$$NAME" $(if $(ORPHANS),--orphans) -- "$$STACK"
 
 snapshot: $(INSTALLED) ## Take a snapshot now: make snapshot STACK=prod WHY="before the new voices"
 	@test -n "$$STACK" -a -n "$$WHY" || { echo 'error: make snapshot STACK=prod WHY="before the new voices"'; exit 1; }

@@ -40,18 +40,18 @@ issuer = ClusterIssuer(
     ClusterIssuerArgs(issuer=arguments.issuer(stack), cert_manager_namespace=cert_manager.namespace),
     pulumi.ResourceOptions(providers=[provider], depends_on=[cert_manager]),
 )
-before: list[pulumi.Resource] = [contour, issuer, *([platform] if platform else [])]
+controlled = pulumi.ResourceOptions(providers=[provider], depends_on=[platform] if platform else [])
+# Also where no snapshots are taken any more: the log of those that were stays.
+audit = AuditPolicy("audit", AuditPolicyArgs(namespace=stack.settings.namespace), controlled)
+before: list[pulumi.Resource] = [contour, issuer, audit, *([platform] if platform else [])]
 snapshots = arguments.snapshot_class(stack)
 if snapshots is not None:
-    controlled = pulumi.ResourceOptions(providers=[provider], depends_on=[platform] if platform else [])
-    before += [
-        SnapshotClass("snapshots", snapshots, controlled),
-        AuditPolicy("audit", AuditPolicyArgs(namespace=stack.settings.namespace), controlled),
-    ]
+    before.append(SnapshotClass("snapshots", snapshots, controlled))
 after = pulumi.ResourceOptions(providers=[provider], depends_on=before)
 if stack.gitops is None:
     volumes = platform.volumes if platform else arguments.provisioning(stack)
-    TtsService("tts", arguments.tts_service(stack, issuer.issuer_name, volumes, config.failed_job()), after)
+    service = arguments.tts_service(stack, issuer.issuer_name, volumes, config.failed_job(), connection)
+    TtsService("tts", service, after)
 else:
     argo_cd = ArgoCd("argo-cd", arguments.argo_cd(stack, stack.gitops, issuer.issuer_name), after)
     delivery = Delivery(

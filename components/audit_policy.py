@@ -1,7 +1,9 @@
-"""Keeps the audit log of one namespace append-only, for everybody: not even an administrator can change an entry.
+"""Keeps the audit log of one namespace append-only, for as long as this policy and its binding are there.
 
 Refuses to change or remove what a ConfigMap named audit-... has in it, and to delete one unless its whole namespace is
-ending. It is the cluster's, and so always Pulumi's: who may change the namespace cannot take it away.
+ending: to everybody, administrators too. It is no lock against administrators: who may delete the binding, which is
+the cluster's, may edit the log afterwards, and who may write ConfigMaps in the namespace may add what never happened.
+Who deleted the binding is in the cluster's own audit log.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 

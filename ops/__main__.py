@@ -36,8 +36,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(snapshots.app, name="snapshots")
 app.command(name="audit")(snapshots.audit)
-console = Console(stderr=True, soft_wrap=True)
-output = Console()
+# Without emoji: what is between two colons, as in an image's name, would become one.
+console = Console(stderr=True, soft_wrap=True, emoji=False)
+output = Console(emoji=False)
 
 
 @app.command()

@@ -3,7 +3,8 @@
 It is in the service's namespace, in ConfigMaps `audit-00001`, `audit-00002`, ..., one key an entry. An entry is
 numbered by the write that adds it, which the API server refuses where another came first: the order of the numbers is
 that of the writes, and none is written over. A full ConfigMap is made immutable before the next one begins, so that
-nobody who still thinks it the last can add to it. Nobody can take anything out: components/audit_policy.py.
+nobody who still thinks it the last can add to it. What was written stays, for everybody but those who may change the
+cluster's admission policies: components/audit_policy.py.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ import re
 import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.errors import OpsError
+from ops.errors import OpsError, said
 from ops.repository import Repository
 
 FULL = 900_000
@@ -39,7 +39,7 @@ class Entry:
     """One thing that somebody did."""
 
     what: str
-    """restore asked, restored, failed: ..., taken, pinned, unpinned."""
+    """restore asked, restored, failed: ..., taken, pin asked, pinned, prune asked, pruned."""
 
     who: str
     why: str = ""
@@ -85,7 +85,7 @@ class AuditLog:
         try:
             return retrying(self._append, replace(entry, id=uuid.uuid4().hex))
         except (ApiException, HTTPError, _Lost) as error:
-            raise OpsError(f"The audit log cannot be written: {_reason(error)}.") from None
+            raise OpsError(f"The audit log cannot be written: {said(error)}.") from None
 
     def _append(self, entry: Entry) -> Entry:
         pages = self._pages()
@@ -149,6 +149,14 @@ def noting(log: AuditLog, who: str, why: str, snapshot: str, claims: Sequence[st
     return note
 
 
+def note_done(note: Note, what: str, done: str) -> None:
+    """Writes what has been done. Where it cannot be written, the error says that it is done all the same."""
+    try:
+        note(what)
+    except OpsError as error:
+        raise OpsError(f"{done} {error}") from None
+
+
 def _text(entry: Entry) -> str:
     fields = {key: value for key, value in asdict(entry).items() if key != "number" and value not in ("", ())}
     return json.dumps(fields, ensure_ascii=False)
@@ -182,10 +190,3 @@ def _worth_another_try(error: BaseException) -> bool:
         # 0 is an answer that never came.
         return error.status in (0, 409, 429) or (error.status or 0) >= 500
     return isinstance(error, HTTPError | _Lost)
-
-
-def _reason(error: BaseException) -> str:
-    text = getattr(error, "body", None) or str(error)
-    with suppress(ValueError, KeyError, TypeError):
-        text = json.loads(text)["message"]
-    return " ".join(str(text).split())[:300].rstrip(".")

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from typing import Any
+
 
 class OpsError(Exception):
     """One line that says what is wrong and what to do. Shown without a traceback."""
+
+
+def said(error: BaseException) -> str:
+    """What an API server's refusal says, or another error, in one line without its full stop."""
+    body: Any = getattr(error, "body", None)
+    text = getattr(error, "reason", None) or str(error)
+    with suppress(ValueError, KeyError, TypeError):
+        text = json.loads(body)["message"]
+    return " ".join(str(text).split())[:300].rstrip(".")

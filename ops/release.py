@@ -65,9 +65,7 @@ def release(root: Path, stack: str, image: str, branch: str | None, render: Rend
 
 def settle(root: Path, stack: str, wanted: Settled, branch: str | None, render: Renderer) -> Recorded:
     """Gives the stack other settings in one commit on a branch. Raises SettingsError where they are refused."""
-    repository = Repository(root)
-    repository.require()
-    named = repository.branch(branch) if branch is not None else None
+    repository, named = _base(root, branch)
     with repository.tree(named.base if named else "HEAD") as tree:
         _require_stack(repository, tree, stack, named)
         file = stack_file.path(tree, stack)
@@ -87,13 +85,33 @@ def settle(root: Path, stack: str, wanted: Settled, branch: str | None, render: 
     return Recorded(stack=stack, branch=target.name, commit=commit, before=before, after=after)
 
 
+def committed(root: Path, stack: str, branch: str | None) -> dict[str, Any]:
+    """The keys of a stack as `settle` finds them, whatever the working tree has."""
+    repository, named = _base(root, branch)
+    commit = named.base if named else str(repository.commit("HEAD"))
+    text = repository.text(commit, stack_paths(stack)[1])
+    if text is None:
+        raise _no_stack(repository, stack, named)
+    return stack_file.keys(text)
+
+
+def _base(root: Path, branch: str | None) -> tuple[Repository, Branch | None]:
+    """What a commit goes on: a branch that a person names, or None for the current commit."""
+    repository = Repository(root)
+    repository.require()
+    return repository, repository.branch(branch) if branch is not None else None
+
+
 def _require_stack(repository: Repository, tree: Path, stack: str, named: Branch | None) -> None:
     file = stack_paths(stack)[1]
-    if (tree / file).exists() or not (repository.checkout / file).exists():
-        return
+    if (repository.checkout / file).exists() and not (tree / file).exists():
+        raise _no_stack(repository, stack, named)
+
+
+def _no_stack(repository: Repository, stack: str, named: Branch | None) -> OpsError:
     commit = named.base if named else str(repository.commit("HEAD"))
     where = f" to {named.name}" if named else ""
-    raise OpsError(f"There is no stack {stack} at {commit[:12]}: commit {file}{where}.")
+    return OpsError(f"There is no stack {stack} at {commit[:12]}: commit {stack_paths(stack)[1]}{where}.")
 
 
 def _refuse_stale(repository: Repository, tree: Path, stack: str, render: Renderer) -> None:

@@ -16,16 +16,14 @@ from components.tts.snapshot_job import names
 from components.tts.snapshot_job.names import SnapshotSet
 from ops import stack_file
 from ops.audit import AuditLog
-from ops.errors import OpsError
+from ops.errors import OpsError, said
+from ops.snapshot_settings import LOCAL, how_to_have_them
 from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded
 
 if TYPE_CHECKING:
     from kubernetes import client
 
-LOCAL: Final = "local"
-"""The stack that `make up` makes: it is found by the name of its cluster, not in the backend of a login."""
-
-_GROUP: Final = ("snapshot.storage.k8s.io", "v1")
+GROUP: Final = ("snapshot.storage.k8s.io", "v1")
 _SECONDS: Final = 20
 
 Backend = Workspace | OwnBackend
@@ -78,29 +76,39 @@ class StackCluster:
         raise OpsError(f"There is no snapshot {name}: {seen}")
 
     def handles(self) -> dict[str, str]:
-        """What the storage system calls each VolumeSnapshot, by the VolumeSnapshot's name; none without the right."""
+        """What the storage system calls each snapshot, by its VolumeSnapshotContent; none without the right."""
         from kubernetes.client.exceptions import ApiException
 
         try:
-            contents = self._custom("volumesnapshotcontents", namespaced=False)
+            contents = self.contents()
         except ApiException as error:
             if error.status != 403:
                 raise
             # They are the cluster's, and the rest of the list is worth having.
             return {}
         return {
-            item["spec"]["volumeSnapshotRef"]["name"]: item["status"]["snapshotHandle"]
+            item["metadata"]["name"]: item["status"]["snapshotHandle"]
             for item in contents
-            if item["spec"]["volumeSnapshotRef"].get("namespace") == self.namespace
-            and (item.get("status") or {}).get("snapshotHandle")
+            if (item.get("status") or {}).get("snapshotHandle")
         }
+
+    def contents(self) -> list[Object]:
+        """The VolumeSnapshotContents of the namespace, those of VolumeSnapshots that are gone among them."""
+        found = self._custom("volumesnapshotcontents", namespaced=False)
+        return [
+            item for item in found if item["spec"]["volumeSnapshotRef"].get("namespace") == self.namespace
+        ]
+
+    def volume_snapshots(self) -> list[Object]:
+        """Every VolumeSnapshot of the namespace, whoever made it."""
+        return self._custom("volumesnapshots", namespaced=True, selector="")
 
     def pin(self, snapshot: SnapshotSet, *, on: bool) -> None:
         """Has the schedule keep a snapshot for ever, or no longer."""
         body = {"metadata": {"labels": {names.KEEP: names.KEPT if on else None}}}
         for item in snapshot.objects.values():
-            self._objects.patch_namespaced_custom_object(
-                *_GROUP,
+            self.objects.patch_namespaced_custom_object(
+                *GROUP,
                 self.namespace,
                 "volumesnapshots",
                 item["metadata"]["name"],
@@ -115,19 +123,27 @@ class StackCluster:
 
     def mounted(self) -> dict[str, str]:
         """The claims that the Deployment mounts, by volume; empty where there is no Deployment."""
+        found = self._deployment()
+        return {} if found is None else _claims(found.spec.template.spec)
+
+    def in_place(self) -> bool:
+        """Whether the old pod goes before the new one comes."""
+        found = self._deployment()
+        strategy: Any = found.spec.strategy if found is not None else None
+        update = strategy.rolling_update if strategy is not None else None
+        return update is not None and str(update.max_surge) in ("0", "0%")
+
+    def _deployment(self) -> client.V1Deployment | None:
         from kubernetes import client
         from kubernetes.client.exceptions import ApiException
 
         apps = client.AppsV1Api(self.api)
         try:
-            found = apps.read_namespaced_deployment(
-                self.deployment, self.namespace, _request_timeout=_SECONDS
-            )
+            return apps.read_namespaced_deployment(self.deployment, self.namespace, _request_timeout=_SECONDS)
         except ApiException as error:
             if error.status != 404:
                 raise
-            return {}
-        return _claims(found.spec.template.spec)
+            return None
 
     def serving(self) -> set[str]:
         """The claims that ready pods of the service mount."""
@@ -139,26 +155,27 @@ class StackCluster:
         return {claim for pod in pods.items if _ready(pod) for claim in _claims(pod.spec).values()}
 
     @cached_property
-    def _objects(self) -> client.CustomObjectsApi:
+    def objects(self) -> client.CustomObjectsApi:
+        """VolumeSnapshots and their contents."""
         from kubernetes import client
 
         return client.CustomObjectsApi(self.api)
 
-    def _custom(self, plural: str, *, namespaced: bool) -> list[Object]:
+    def _custom(self, plural: str, *, namespaced: bool, selector: str = names.SNAPSHOT) -> list[Object]:
         from kubernetes.client.exceptions import ApiException
 
         try:
             if namespaced:
-                found = self._objects.list_namespaced_custom_object(
-                    *_GROUP, self.namespace, plural, label_selector=names.SNAPSHOT, _request_timeout=_SECONDS
+                found = self.objects.list_namespaced_custom_object(
+                    *GROUP, self.namespace, plural, label_selector=selector, _request_timeout=_SECONDS
                 )
             else:
-                found = self._objects.list_cluster_custom_object(*_GROUP, plural, _request_timeout=_SECONDS)
+                found = self.objects.list_cluster_custom_object(*GROUP, plural, _request_timeout=_SECONDS)
         except ApiException as error:
             if error.status != 404:
                 raise
             raise OpsError(
-                f"The cluster of stack {self.stack} knows no snapshots: set snapshots: csi, and pulumi up."
+                f"The cluster of stack {self.stack} knows no snapshots: {how_to_have_them(self.stack)}."
             ) from None
         items: list[Object] = found["items"]
         return items
@@ -193,7 +210,7 @@ def answers(stack: str) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        raise OpsError(f"The cluster of stack {stack} refuses: {_said(error)}.") from None
+        raise OpsError(f"The cluster of stack {stack} refuses: {said(error)}.") from None
     except HTTPError as error:
         why = " ".join(str(error).split())[:300]
         raise OpsError(f"The cluster of stack {stack} does not answer: {why}") from None
@@ -253,11 +270,3 @@ def _ready(pod: Any) -> bool:
     return pod.metadata.deletion_timestamp is None and any(
         item.type == "Ready" and item.status == "True" for item in conditions
     )
-
-
-def _said(error: Any) -> str:
-    try:
-        text = json.loads(error.body)["message"]
-    except (ValueError, KeyError, TypeError):
-        text = error.reason or error
-    return " ".join(str(text).split())[:300].rstrip(".")

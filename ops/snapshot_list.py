@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from rich.markup import escape
 from rich.table import Table
 
 from components.tts.snapshot_job import names
 from components.tts.snapshot_job.names import SnapshotSet, State
+from ops.release import short
 from ops.snapshot_cluster import age
 from ops.snapshot_restore import restore_size
 from stacks.quantity import amount
@@ -23,7 +24,7 @@ def table(stack: str, snapshots: Sequence[SnapshotSet], now: datetime) -> Table:
     made = Table(title=f"Snapshots of stack {stack}")
     # A name is there to be copied: never cut off.
     made.add_column("name", min_width=max(len(item.name) for item in snapshots))
-    for heading in ("taken", "size", "reason", "version", "ready", "pinned", "volumes"):
+    for heading in ("taken", "size", "reason", "image", "ready", "pinned", "volumes"):
         made.add_column(heading, overflow="fold")
     for item in snapshots:
         made.add_row(*(escape(cell) for cell in _cells(item, now)))
@@ -38,11 +39,30 @@ def _cells(item: SnapshotSet, now: datetime) -> tuple[str, ...]:
         f"{item.taken:%Y-%m-%d %H:%M} UTC, {age(item.taken, now)} ago",
         _size(item),
         item.reason + (f": {item.why}" if item.why else ""),
-        item.version,
+        _image(item),
         ready,
         "yes" if item.pinned else "",
         ", ".join(item.volumes),
     )
+
+
+def last_good(stack: str, snapshots: Sequence[SnapshotSet], now: datetime, namespace: str) -> str:
+    """When data was last safe, newest first given, and where to look if that is long ago."""
+    good = next((item for item in snapshots if item.state(now) is State.GOOD), None)
+    look = f"kubectl --namespace {namespace} get cronjob,job shows what the schedule does."
+    if good is None:
+        return f"No good one of stack {stack}: {look}"
+    text = f"Last good: {age(good.taken, now)} ago, {good.name}."
+    return text if now - good.taken <= _DAY else f"{text} That is more than a day: {look}"
+
+
+_DAY: Final = timedelta(hours=26)
+"""With time for a run that came late."""
+
+
+def _image(item: SnapshotSet) -> str:
+    """As a person tells it from others: without registry and path."""
+    return short(item.image) if item.image else item.version
 
 
 def _size(item: SnapshotSet) -> str:
@@ -55,19 +75,19 @@ def _size(item: SnapshotSet) -> str:
 
 
 def as_json(item: SnapshotSet, now: datetime, handles: Mapping[str, str]) -> dict[str, Any]:
-    """All of a snapshot; `handles` are the storage system's, by VolumeSnapshot."""
+    """All of a snapshot; `handles` are the storage system's, by VolumeSnapshotContent."""
 
     def volume(name: str) -> dict[str, Any]:
         found = item.objects.get(name)
         if found is None:
             return {"ready": False}
-        snapshot = found["metadata"]["name"]
+        status = found.get("status") or {}
         return {
-            "volume_snapshot": snapshot,
+            "volume_snapshot": found["metadata"]["name"],
             "claim": item.claims.get(name, ""),
             "size": restore_size(item, name),
-            "ready": (found.get("status") or {}).get("readyToUse") is True,
-            "handle": handles.get(snapshot),
+            "ready": status.get("readyToUse") is True,
+            "handle": handles.get(status.get("boundVolumeSnapshotContentName", "")),
         }
 
     return {

@@ -7,29 +7,28 @@ without a volume that the service mounts, or larger than the volumes are set to 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from components.tts.restore import Restore
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
-from components.tts.snapshot_job import names
 from components.tts.snapshot_job.names import SnapshotSet, State
-from ops.audit import Note
+from ops.audit import Note, note_done
 from ops.errors import OpsError
-from ops.release import Recorded, Renderer, Settled, settle
 from ops.snapshot_cluster import Backend, StackCluster
+from ops.snapshot_settings import LOCAL, how_to_bring
+from ops.workspace import OwnBackend
 from stacks.quantity import amount
 
 RESTORE_FROM: Final = "restoreFrom"
 
 _SIZES: Final = {OUTPUTS_CLAIM: "outputsSize", WEIGHTS_CLAIM: "weightsSize"}
 
-_ENVIRONMENT: Final = ("image", "engine", "args", "inference", "customEngine")
-"""The keys that a snapshot records (the pods' annotation tts-platform/settings)."""
+_MOST: Final = 10_000
+"""Restores of one snapshot that a name can tell apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +57,27 @@ class Plan:
     taken_with: str
     """What ran when the snapshot was taken."""
 
+    image_id: str
+    """The same by its digest, as far as the node knew one."""
+
+    in_place: bool
+    """Whether the old pod goes before the new one is there."""
+
+    pinned: bool = field(compare=False)
+    """Whether a person keeps the snapshot."""
+
 
 def plan(cluster: StackCluster, settings: Mapping[str, Any], name: str, *, with_image: bool) -> Plan:
     """What restoring a snapshot would do, by the stack's settings. Raises OpsError where it could not end well."""
+    claims = cluster.claims()
+    _refuse_gone(cluster, name, claims)
     snapshot = cluster.snapshot(name)
     _refuse_bad(snapshot, datetime.now(UTC))
     mounted = cluster.mounted()
     volumes = tuple(mounted) or tuple(volume for volume, key in _SIZES.items() if settings.get(key))
     _refuse_other_volumes(snapshot, volumes)
     _refuse_too_big(snapshot, volumes, settings)
-    restore = _free(name, volumes, cluster.claims())
+    restore = _free(name, volumes, claims)
     wanted = {RESTORE_FROM: str(restore), **(_environment(snapshot) if with_image else {})}
     changes = {
         key: value
@@ -85,7 +95,27 @@ def plan(cluster: StackCluster, settings: Mapping[str, Any], name: str, *, with_
         before={key: settings.get(key) for key in changes},
         image=str(settings.get("image", "")),
         taken_with=snapshot.image,
+        image_id=snapshot.image_id,
+        in_place=cluster.in_place(),
+        pinned=snapshot.pinned,
     )
+
+
+def _refuse_gone(cluster: StackCluster, name: str, claims: Collection[str]) -> None:
+    """What was made of a snapshot outlives it, and is had again by the setting alone."""
+    if any(item.name == name for item in cluster.snapshots()):
+        return
+    restores = (Restore(snapshot=name, number=number) for number in range(1, _MOST))
+    made = [restore for restore in restores if restore.claim(OUTPUTS_CLAIM) in claims]
+    if made:
+        first = made[0]
+        others = "".join(f", {restore.claim(OUTPUTS_CLAIM)} by {restore}" for restore in made[1:])
+        raise OpsError(
+            f"Snapshot {name} is gone, and nothing new can be made from it. The volume that was made from it, "
+            f"{first.claim(OUTPUTS_CLAIM)}, is there: to serve it as it was left, write "
+            f"tts-platform:{RESTORE_FROM}: {first} into Pulumi.{cluster.stack}.yaml{others and f' ({others[2:]})'}, "
+            f"then {how_to_bring(cluster.stack)}."
+        )
 
 
 def _refuse_bad(snapshot: SnapshotSet, now: datetime) -> None:
@@ -99,10 +129,14 @@ def _refuse_bad(snapshot: SnapshotSet, now: datetime) -> None:
 def _refuse_other_volumes(snapshot: SnapshotSet, volumes: tuple[str, ...]) -> None:
     missing = [volume for volume in volumes if volume not in snapshot.objects]
     if missing:
-        raise OpsError(
-            f"Snapshot {snapshot.name} has {', '.join(snapshot.objects)} and not {', '.join(missing)}, which the "
-            "service mounts: choose another."
-        )
+        there, lacks = ", ".join(snapshot.objects), ", ".join(missing)
+        had = f"Snapshot {snapshot.name} has {there} and not {lacks}, which the service "
+        if missing == [WEIGHTS_CLAIM]:
+            raise OpsError(
+                f"{had}mounts now. Choose another, or take {_SIZES[WEIGHTS_CLAIM]} out first, as it was then: the "
+                "volume of the weights goes with it."
+            )
+        raise OpsError(f"{had}mounts: choose another.")
 
 
 def _refuse_too_big(snapshot: SnapshotSet, volumes: tuple[str, ...], settings: Mapping[str, Any]) -> None:
@@ -140,7 +174,10 @@ def _environment(snapshot: SnapshotSet) -> dict[str, Any]:
         raise OpsError(
             f"Snapshot {snapshot.name} has no settings recorded: leave --with-image out.{ran}"
         ) from None
-    return {**{key: recorded.get(key) for key in _ENVIRONMENT}, "image": image}
+    # Slow to import, and only this needs it.
+    from stacks.arguments import ENVIRONMENT
+
+    return {**{key: recorded.get(key) for key in ENVIRONMENT}, "image": image}
 
 
 def _plain(value: Any) -> Any:
@@ -154,12 +191,16 @@ def _plain(value: Any) -> Any:
     return None if value in (None, "") else str(value)
 
 
-def apply(cluster: StackCluster, backend: Backend, chosen: Plan, note: Note) -> None:
-    """Restores with `pulumi up`. Where that fails, the settings are as they were and a further try starts clean."""
+def apply(cluster: StackCluster, backend: Backend, chosen: Plan, note: Note, *, ask: bool) -> None:
+    """Restores with `pulumi up`. Where that fails, the settings are as they were and a further try starts clean.
+
+    With `ask`, Pulumi shows a stack of a login first, and asks: a person's checkout may bring more than the restore.
+    """
     note("restore asked")
+    asks = ask and isinstance(backend, OwnBackend)
     try:
         with _settled(backend, chosen.settings):
-            backend.run("up", "--yes", "--skip-preview")
+            backend.run("up", *(() if asks else ("--yes", "--skip-preview")))
     except OpsError as error:
         message = f"{error} {_still(cluster, chosen)} The settings are as they were."
         with suppress(OpsError):
@@ -169,10 +210,7 @@ def apply(cluster: StackCluster, backend: Backend, chosen: Plan, note: Note) -> 
         with suppress(OpsError):
             note("failed: interrupted")
         raise
-    try:
-        note("restored")
-    except OpsError as error:
-        raise OpsError(f"It is restored. {error}") from None
+    note_done(note, "restored", "It is restored.")
 
 
 @contextmanager
@@ -203,43 +241,12 @@ def _still(cluster: StackCluster, chosen: Plan) -> str:
         return f"The cluster does not say what serves; {', '.join(old) or 'every claim'} stays untouched."
     if serving & {*old}:
         return f"The old volumes still serve ({', '.join(old)})."
-    again = "make up" if chosen.stack == "local" else f"pulumi up --stack {chosen.stack}"
     return (
-        f"No pod serves the old volumes now ({', '.join(old)}), and they are whole: {again} brings them back."
+        f"No pod serves the old volumes now ({', '.join(old)}), and they are whole: {again(chosen.stack)} brings "
+        "them back."
     )
 
 
-def record(
-    root: Path, chosen: Plan, who: str, why: str, branch: str | None, render: Renderer, note: Note
-) -> Recorded:
-    """Restores by a commit, which Argo CD follows once it is pushed."""
-    wanted = Settled(
-        settings=chosen.settings,
-        branch=f"restore/{chosen.stack}-{chosen.restore.snapshot}"
-        + (f"-{chosen.restore.number}" if chosen.restore.number > 1 else ""),
-        message=lambda before, after: _message(chosen, who, why, before, after),
-        nothing=f"Stack {chosen.stack} has {RESTORE_FROM}: {chosen.restore} already: push it.",
-    )
-    note("restore asked")
-    try:
-        done = settle(root, chosen.stack, wanted, branch, render)
-    except Exception as error:
-        with suppress(OpsError):
-            note(f"failed: {' '.join(str(error).split())[:300]}")
-        raise
-    note(f"recorded in commit {done.commit[:12]} of {done.branch}")
-    return done
-
-
-def _message(chosen: Plan, who: str, why: str, before: str, after: str) -> str:
-    lines = [
-        f"{chosen.stack}: restored from {chosen.snapshot}",
-        "",
-        f"Who    {who}",
-        f"When   {names.time_text(datetime.now(UTC))}",
-        f"Why    {why or '-'}",
-        f"From   {chosen.snapshot}, taken {names.time_text(chosen.taken)}",
-        f"Claims {', '.join(chosen.claims)}; {', '.join(sorted(chosen.mounted.values())) or 'none'} stay",
-        f"Image  {after}" + (f", was {before}" if after != before else ""),
-    ]
-    return "\n".join(lines) + "\n"
+def again(stack: str) -> str:
+    """What brings a stack that Pulumi delivers to its settings."""
+    return "make up" if stack == LOCAL else f"pulumi up --stack {stack}"

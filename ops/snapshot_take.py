@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from components.tts.snapshot_job.names import CRON_JOB
 from ops.errors import OpsError
 from ops.snapshot_cluster import StackCluster
+from ops.snapshot_settings import how_to_have_them
 
 if TYPE_CHECKING:
     from kubernetes import client
-
-CRON_JOB: Final = "snapshots"
-"""The schedule (components/tts/snapshots.py)."""
 
 _DEFAULT_SECONDS: Final = 3600
 _MARGIN_SECONDS: Final = 60
@@ -71,7 +70,7 @@ def _started(cluster: StackCluster, why: str, by: str) -> client.V1Job:
         if error.status != 404:
             raise
         raise OpsError(
-            f"Stack {cluster.stack} takes no snapshots: set snapshots: csi, and bring it onto the cluster."
+            f"The cluster of stack {cluster.stack} takes no snapshots: {how_to_have_them(cluster.stack)}."
         ) from None
     template = schedule.spec.job_template
     spec = template.spec

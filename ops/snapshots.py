@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -12,13 +14,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.tts.snapshot_job import names
-from ops import snapshot_list, snapshot_restore, stack_file
-from ops.audit import Entry, noting, person
+from components.tts.snapshot_job.names import Reason, SnapshotSet
+from ops import snapshot_list, snapshot_orphans, snapshot_restore, stack_file
+from ops.audit import Entry, Note, note_done, noting, person
 from ops.errors import OpsError
-from ops.release import render_as_committed
-from ops.snapshot_cluster import Backend, StackCluster, age, answers, backend, connected
+from ops.release import committed, render_as_committed
+from ops.snapshot_cluster import Backend, StackCluster, answers, backend, connected
+from ops.snapshot_commit import record
+from ops.snapshot_prompt import agreed, say_what_stays
 from ops.snapshot_restore import RESTORE_FROM, Plan
+from ops.snapshot_settings import why_none
 from ops.snapshot_take import take
 from ops.workspace import CHECKOUT, OwnBackend, Workspace
 from stacks.choices import Delivery
@@ -29,25 +34,60 @@ ClusterName = Annotated[str, typer.Option("--name", help="Of stack local: name o
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
-console = Console(stderr=True, soft_wrap=True)
-output = Console()
+# Without emoji: what is between two colons, as in an image's name, would become one.
+console = Console(stderr=True, soft_wrap=True, emoji=False)
+output = Console(emoji=False)
 
 
 @app.command(name="list")
-def list_command(stack: StackName, name: ClusterName = "default", as_json: AsJson = False) -> None:
+def list_command(
+    stack: StackName,
+    name: ClusterName = "default",
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Those that are gone here and still in the storage.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Shows a stack's snapshots, newest first. As JSON, with the storage system's own handles."""
     with answers(stack):
-        cluster = connected(backend(stack, name))
-        found = [item for item in cluster.snapshots() if item.stack == stack]
+        where = backend(stack, name)
+        cluster, none = connected(where), why_none(where)
+        if orphans:
+            _list_orphans(cluster, as_json)
+            return
+        found = _found(cluster, none)
         handles = cluster.handles() if as_json else {}
     now = datetime.now(UTC)
     if as_json:
         print(json.dumps([snapshot_list.as_json(item, now, handles) for item in found], indent=2))
         return
     if not found:
-        output.print(f"Stack {stack} has no snapshot: make snapshot STACK={stack} WHY=... takes one.")
+        one = f"Stack {stack} has no snapshot: make snapshot STACK={stack} WHY=... takes one."
+        output.print(none or one, soft_wrap=True, highlight=False)
         return
     _wide().print(snapshot_list.table(stack, found, now))
+    good = snapshot_list.last_good(stack, found, now, cluster.namespace)
+    output.print(none or good, soft_wrap=True, highlight=False)
+
+
+def _found(cluster: StackCluster, none: str | None) -> list[SnapshotSet]:
+    try:
+        return [item for item in cluster.snapshots() if item.stack == cluster.stack]
+    except OpsError:
+        # A cluster that knows no snapshots is as it should be, where the settings want none.
+        if none is None:
+            raise
+        return []
+
+
+def _list_orphans(cluster: StackCluster, as_json: bool) -> None:
+    found = snapshot_orphans.orphans(cluster)
+    if as_json:
+        print(json.dumps([snapshot_orphans.as_json(one) for one in found], indent=2))
+    elif found:
+        _wide().print(snapshot_orphans.table(cluster.stack, found, datetime.now(UTC)))
+    else:
+        output.print(f"The storage has no snapshot of stack {cluster.stack} but those that list shows.")
 
 
 @app.command(name="take")
@@ -60,15 +100,19 @@ def take_command(
     """Takes a snapshot of all volumes now, waits until it is ready, and prints its name."""
     who = person(CHECKOUT)
     with answers(stack):
-        cluster = connected(backend(stack, name))
-        note = noting(cluster.log, who, why, "")
+        where = backend(stack, name)
+        _refuse_none(where)
+        cluster = connected(where)
         try:
-            with console.status("Starting") as status:
+            # Within, so that what the cluster refuses is noted too.
+            with answers(stack), console.status("Starting") as status:
                 taken = take(cluster, why, who, status.update)
         except OpsError as error:
-            note(f"take failed: {error}")
+            # Why there is none comes first.
+            with suppress(OpsError):
+                noting(cluster.log, who, why, "")(f"take failed: {error}")
             raise
-        noting(cluster.log, who, why, taken)("taken")
+        note_done(noting(cluster.log, who, why, taken), "taken", f"It is taken: {taken}.")
     print(json.dumps({"name": taken}) if as_json else taken)
 
 
@@ -84,11 +128,61 @@ def pin(
     with answers(stack):
         cluster = connected(backend(stack, name))
         chosen = cluster.snapshot(snapshot)
-        cluster.pin(chosen, on=not off)
-        noting(cluster.log, person(CHECKOUT), why, snapshot)("unpinned" if off else "pinned")
-    output.print(
-        f"{snapshot} may go in its turn." if off else f"{snapshot} is kept until --off.", soft_wrap=True
-    )
+        note = noting(cluster.log, person(CHECKOUT), why, snapshot)
+        with _noted(stack, note, *(("unpin", "unpinned") if off else ("pin", "pinned"))):
+            cluster.pin(chosen, on=not off)
+    if not off:
+        said = f"{snapshot} is kept until {_unpin(stack, snapshot)}."
+    elif chosen.reason == Reason.SCHEDULED:
+        said = f"{snapshot} is no longer pinned: the schedule deletes it in its turn."
+    else:
+        said = f"{snapshot} is no longer pinned. The schedule deletes only its own: this one stays until a person does."
+    output.print(said, soft_wrap=True, highlight=False)
+
+
+@app.command()
+def prune(
+    stack: StackName,
+    older_than: Annotated[int, typer.Option(min=0, help="Days that they are old at least.")],
+    why: Annotated[str, typer.Option(help="What for, in your words.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    name: ClusterName = "default",
+) -> None:
+    """Deletes from the storage what list --orphans shows, for good."""
+    now = datetime.now(UTC)
+    with answers(stack):
+        cluster = connected(backend(stack, name))
+        found = [
+            one for one in snapshot_orphans.orphans(cluster) if now - one.taken >= timedelta(days=older_than)
+        ]
+        if not found:
+            output.print(f"Nothing to delete: no orphan of stack {stack} is that old.")
+            return
+        _wide().print(snapshot_orphans.table(stack, found, now))
+        if not yes:
+            typer.confirm(f"Delete {len(found)} for good, data and all?", abort=True, err=True)
+        note = noting(cluster.log, person(CHECKOUT), why, ", ".join(one.snapshot for one in found))
+        with _noted(stack, note, "prune", "pruned"):
+            snapshot_orphans.prune(cluster, found)
+    output.print(f"The storage deletes them now. make snapshots STACK={stack} ORPHANS=1 shows what is left.")
+
+
+@contextmanager
+def _noted(stack: str, note: Note, act: str, done: str) -> Iterator[None]:
+    """Nothing is done that the log has not been told of before."""
+    note(f"{act} asked")
+    try:
+        with answers(stack):
+            yield
+    except OpsError as error:
+        with suppress(OpsError):
+            note(f"{act} failed: {error}")
+        raise
+    note_done(note, done, f"It is {done}.")
+
+
+def _unpin(stack: str, snapshot: str) -> str:
+    return f"python -m ops snapshots pin {stack} {snapshot} --off"
 
 
 @app.command()
@@ -107,6 +201,7 @@ def restore(
 ) -> None:
     """Gives the service new volumes made from a snapshot. The old ones stay until somebody removes them."""
     where = backend(stack, name)
+    _refuse_none(where)
     with answers(stack):
         if _delivery(where) is Delivery.GITOPS:
             _restore_by_commit(where, snapshot, with_image, why, yes, branch)
@@ -122,14 +217,14 @@ def _restore_directly(where: Backend, snapshot: str, with_image: bool, why: str 
     if isinstance(where, OwnBackend):
         # What the program would refuse, before anybody is asked.
         stack_file.read(CHECKOUT, where.stack, **chosen.settings)
-    why = _agreed(chosen, why, yes)
+    why = agreed(chosen, why, yes=yes, brings_back=snapshot_restore.again(where.stack))
     # A person may take their time, and the schedule deletes meanwhile.
     if _planned(cluster, where, snapshot, with_image) != chosen:
-        raise OpsError("The stack has changed meanwhile, and nothing was done: look again.")
+        raise OpsError(_CHANGED)
     note = noting(cluster.log, person(CHECKOUT), why, snapshot, chosen.claims)
-    snapshot_restore.apply(cluster, where, chosen, note)
+    snapshot_restore.apply(cluster, where, chosen, note, ask=not yes)
     output.print(f"\nRestored: the service has {', '.join(chosen.claims)}.", soft_wrap=True)
-    _say_what_stays(cluster, chosen)
+    say_what_stays(cluster, chosen)
     if isinstance(where, OwnBackend):
         output.print(f"Commit {where.config_file.name}: it has {RESTORE_FROM} now.", soft_wrap=True)
 
@@ -138,14 +233,37 @@ def _restore_by_commit(
     where: Backend, snapshot: str, with_image: bool, why: str | None, yes: bool, branch: str | None
 ) -> None:
     cluster = connected(where)
-    chosen = _planned(cluster, where, snapshot, with_image)
-    why = _agreed(chosen, why, yes)
+
+    def planned() -> Plan:
+        # By what the commit will stand on, and not by what the working tree has beside it.
+        settings = committed(CHECKOUT, where.stack, branch)
+        return snapshot_restore.plan(cluster, settings, snapshot, with_image=with_image)
+
+    chosen = planned()
+    why = agreed(chosen, why, yes=yes, brings_back="a commit that takes it back is synced")
+    if planned() != chosen:
+        raise OpsError(_CHANGED)
     who = person(CHECKOUT)
     note = noting(cluster.log, who, why, snapshot, chosen.claims)
-    done = snapshot_restore.record(CHECKOUT, chosen, who, why, branch, render_as_committed, note)
+
+    def pin(on: bool) -> None:
+        cluster.pin(cluster.snapshot(snapshot), on=on)
+
+    done = record(CHECKOUT, chosen, who, why, branch, render_as_committed, note, pin)
     print(f"Branch {done.branch}, commit {done.commit}")
     print(f"Argo CD restores when it is on its branch: git push origin {done.branch}, and merge it.")
-    _say_what_stays(cluster, chosen)
+    if not chosen.pinned:
+        print(f"{snapshot} is pinned until then. Once it is restored: {_unpin(where.stack, snapshot)}")
+    say_what_stays(cluster, chosen)
+
+
+_CHANGED = "The stack has changed meanwhile, and nothing was done: look again."
+
+
+def _refuse_none(where: Backend) -> None:
+    none = why_none(where)
+    if none is not None:
+        raise OpsError(none)
 
 
 def _planned(cluster: StackCluster, where: Backend, snapshot: str, with_image: bool) -> Plan:
@@ -158,46 +276,6 @@ def _delivery(where: Backend) -> Delivery:
         settings = stack_file.keys(where.config_file.read_text(encoding="utf-8"))
         return Delivery(settings.get("delivery") or Delivery.DIRECT)
     return stack_file.read(CHECKOUT, where.stack).settings.delivery
-
-
-def _agreed(chosen: Plan, why: str | None, yes: bool) -> str:
-    """Why, in a person's words, once they have seen what is lost. Aborts where they do not go on."""
-    stays = ", ".join(sorted(chosen.mounted.values())) or "none is mounted"
-    lines = [
-        f"Restore stack {chosen.stack} from {chosen.snapshot}:",
-        f"  lost   everything since {chosen.taken:%Y-%m-%d %H:%M} UTC, {age(chosen.taken, datetime.now(UTC))} ago",
-        f"  new    {', '.join(chosen.claims)}",
-        f"  stays  {stays}, as it is then, until somebody removes it",
-    ]
-    changes = [key for key in chosen.settings if key != RESTORE_FROM]
-    lines += [
-        f"  {key}: {_shown(chosen.before[key])} becomes {_shown(chosen.settings[key])}" for key in changes
-    ]
-    if "image" not in changes and chosen.taken_with not in ("", chosen.image):
-        lines.append(f"  image  stays {chosen.image}; it was taken with {chosen.taken_with} (--with-image)")
-    for line in lines:
-        console.print(escape(line), highlight=False)
-    if not yes:
-        typer.confirm("Go on?", abort=True, err=True)
-        if why is None:
-            why = typer.prompt("Why", default="", show_default=False, err=True)
-    return why or ""
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "(not set)"
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _say_what_stays(cluster: StackCluster, chosen: Plan) -> None:
-    for claim in sorted(chosen.mounted.values()):
-        extra = (
-            ""
-            if claim in names.VOLUME_NAMES
-            else (f" When nobody needs it: kubectl --namespace {cluster.namespace} delete pvc {claim}")
-        )
-        output.print(f"The old {claim} stays.{extra}", soft_wrap=True)
 
 
 def audit(stack: StackName, name: ClusterName = "default", as_json: AsJson = False) -> None:
@@ -219,7 +297,7 @@ def audit(stack: StackName, name: ClusterName = "default", as_json: AsJson = Fal
 
 def _wide() -> Console:
     """For tables with names that are there to be copied. Into a pipe, rich would fold at 80 columns."""
-    return output if output.is_terminal else Console(width=240)
+    return output if output.is_terminal else Console(width=240, emoji=False)
 
 
 def _without_id(entry: Entry) -> dict[str, Any]:

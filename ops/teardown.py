@@ -16,12 +16,15 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
-from ops.errors import OpsError
+from ops.errors import OpsError, said
+from ops.snapshot_cluster import GROUP
+from ops.snapshot_orphans import made_here
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 _APPLICATION = "kubernetes:argoproj.io/v1alpha1:Application"
 _CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
+_SNAPSHOT_CLASS = "kubernetes:snapshot.storage.k8s.io/v1:VolumeSnapshotClass"
 
 Resource = dict[str, Any]
 
@@ -68,13 +71,13 @@ def teardown(pulumi: Pulumi) -> list[Kept]:
     resources = in_state(pulumi)
     if any(item["type"] == _APPLICATION for item in resources):
         resources += _delivered_claims(pulumi)
-    volumes = _as_the_cloud_knows_them(pulumi, list(retained(resources)))
+    volumes = _as_the_cloud_knows_them(pulumi, list(retained(resources))) + _snapshots(pulumi, resources)
     try:
         pulumi.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
     except OpsError as error:
         # The next try knows nothing of claims that are gone already.
         names = ", ".join(item.name for item in volumes) or "none"
-        raise OpsError(f"{error} Try again. Volumes that stay: {names}.") from None
+        raise OpsError(f"{error} Try again. Volumes and snapshots that stay: {names}.") from None
     return [*protected(in_state(pulumi)), *volumes]
 
 
@@ -101,6 +104,41 @@ def _as_the_cloud_knows_them(pulumi: Pulumi, volumes: list[Kept]) -> list[Kept]:
         return [_with_handle(core, volume) for volume in volumes]
     except (ApiException, HTTPError) as error:
         raise OpsError(f"The cluster does not say which disks its volumes are: {error}") from None
+
+
+def _snapshots(pulumi: Pulumi, resources: Sequence[Resource]) -> list[Kept]:
+    """What is retained of snapshots: their objects go with the namespace, and the storage's stay."""
+    classes = {item["outputs"]["metadata"]["name"] for item in resources if item["type"] == _SNAPSHOT_CLASS}
+    outputs = _outputs(pulumi) if classes else {}
+    if "kubeconfig" not in outputs:
+        return []
+    try:
+        contents = _contents(outputs)
+    except ApiException as error:
+        if error.status == 404:
+            return []
+        raise OpsError(f"The cluster does not say which snapshots there are: {said(error)}.") from None
+    except HTTPError as error:
+        raise OpsError(f"The cluster does not say which snapshots there are: {said(error)}.") from None
+    return [
+        Kept(item["spec"]["driver"], item["status"]["snapshotHandle"], f"retained, of snapshot {_was(item)}")
+        for item in contents
+        if item["spec"].get("deletionPolicy") == "Retain"
+        and any(made_here(item, name) for name in classes)
+        and (item.get("status") or {}).get("snapshotHandle")
+    ]
+
+
+def _contents(outputs: dict[str, Any]) -> list[Resource]:
+    objects = client.CustomObjectsApi(_core(outputs).api_client)
+    found = objects.list_cluster_custom_object(*GROUP, "volumesnapshotcontents", _request_timeout=10)
+    items: list[Resource] = found["items"]
+    return items
+
+
+def _was(content: Resource) -> str:
+    reference = content["spec"]["volumeSnapshotRef"]
+    return f"{reference['namespace']}/{reference['name']}"
 
 
 def _outputs(pulumi: Pulumi) -> dict[str, Any]:

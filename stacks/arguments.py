@@ -29,6 +29,7 @@ from components.storage_backend import (
 )
 from components.subnets import ExistingNetwork
 from components.tts.namespace import SERVICE_ACCOUNT, SpeechNamespaceArgs
+from components.tts.restorable import Asked
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from components.tts.seed import SeedArgs
 from components.tts.service import TtsServiceArgs
@@ -123,9 +124,16 @@ def _snapshot_driver(stack: Stack) -> str | None:
 
 
 def tts_service(
-    stack: Stack, issuer_name: "Input[str]", volumes: Provisioning, failed_job: str | None = None
+    stack: Stack,
+    issuer_name: "Input[str]",
+    volumes: Provisioning,
+    failed_job: str | None = None,
+    connection: ClusterArgs | None = None,
 ) -> TtsServiceArgs:
-    """The speech service, with volumes of the platform's or of a name; `failed_job` is the uid of a failed snapshot."""
+    """The speech service, with volumes of the platform's or of a name.
+
+    `failed_job` is the uid of a failed snapshot, and `connection` leads to the cluster that says what can be restored.
+    """
     settings = stack.settings
     return TtsServiceArgs(
         namespace=settings.namespace,
@@ -139,7 +147,7 @@ def tts_service(
         outputs=_volume(stack, settings.outputs_size, volumes),
         weights=_volume(stack, settings.weights_size, volumes) if settings.weights_size else None,
         restore=settings.restore_from,
-        restore_owner=_restore_owner(stack),
+        restore_asked=Asked(cluster=connection, stack=stack.name) if connection else None,
         seeds=_seeds(stack),
         snapshots=_snapshots(stack, failed_job),
         recorded=recorded(stack) if _snapshot_driver(stack) else None,
@@ -163,6 +171,7 @@ def _snapshots(stack: Stack, failed_job: str | None) -> SnapshotPlan | None:
         time_zone=settings.snapshot_time_zone,
         kept=settings.snapshots_kept,
         image=_snapshot_image(settings),
+        seconds=settings.snapshot_minutes * 60,
         after=failed_job,
     )
 
@@ -176,18 +185,13 @@ def _snapshot_image(settings: StackSettings) -> str:
 
 def recorded(stack: Stack) -> str:
     """The keys that make the model's environment, as JSON: what a restore can put back together with the data."""
-    made = stack.settings.model_dump(mode="json", by_alias=True, include=_ENVIRONMENT, exclude_defaults=True)
-    return json.dumps(made, sort_keys=True, ensure_ascii=False)
+    made = stack.settings.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    chosen = {key: made[key] for key in ENVIRONMENT if key in made}
+    return json.dumps(chosen, sort_keys=True, ensure_ascii=False)
 
 
-_ENVIRONMENT = {"image", "engine", "args", "inference", "custom_engine"}
-
-
-def _restore_owner(stack: Stack) -> str | None:
-    restore = stack.settings.restore_from
-    # A snapshot that has been restored may be gone; what was made of it is there.
-    made = restore is not None and restore.claim(OUTPUTS_CLAIM) in stack.claims
-    return None if made or stack.gitops is not None else stack.name
+ENVIRONMENT = ("image", "engine", "args", "inference", "customEngine")
+"""The keys that a snapshot records, and that a restore puts back with it."""
 
 
 def _seeds(stack: Stack) -> dict[str, SeedArgs]:

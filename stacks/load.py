@@ -119,7 +119,6 @@ def load(
     return Stack(
         name=name,
         profile=profile,
-        claims=frozenset(existing),
         settings=_made(StackSettings, valid),
         aws=_made(AwsSettings, valid) if on_aws else None,
         gitops=_made(GitOpsSettings, valid) if from_git else None,
@@ -156,6 +155,7 @@ def _profile_defaults(profile: Profile) -> dict[str, Any]:
         "snapshotSchedule": "0 2 * * *",
         "snapshotTimeZone": "Etc/UTC",
         "snapshotsKept": 7,
+        "snapshotMinutes": 60,
         "snapshotImage": PYTHON,
         "delivery": profile.delivery,
         "gitRevision": "main",

@@ -14,7 +14,7 @@ from stacks.custom_engine import CustomEngine
 from stacks.engines import CUSTOM, ENGINES
 from stacks.gitops_settings import GitOpsSettings
 from stacks.profile import Profile
-from stacks.snapshot_values import DriverName, Handle, Kept, RestoreFrom, Schedule, TimeZone
+from stacks.snapshot_values import DriverName, Handle, Kept, Minutes, RestoreFrom, Schedule, TimeZone
 from stacks.values import (
     AcmeDirectory,
     Cpu,
@@ -90,6 +90,7 @@ class StackSettings(BaseModel):
     snapshot_schedule: Schedule
     snapshot_time_zone: TimeZone
     snapshots_kept: Kept
+    snapshot_minutes: Minutes
     snapshot_image: Image
     restore_from: RestoreFrom | None = None
     weights_from: Handle | None = None
@@ -109,9 +110,6 @@ class Stack:
     name: str
     profile: Profile
     settings: StackSettings
-    claims: frozenset[str]
-    """Names of the claims that it has."""
-
     aws: AwsSettings | None
     """None: the stack uses no AWS at all, and its cluster is one that a kubeconfig names."""
 

@@ -16,6 +16,7 @@ from components.tts.container import ContainerArgs, speech_container, speech_vol
 from components.tts.engine import Engine
 from components.tts.rollout import Rollout
 from components.tts.settings import settings_checksum
+from components.tts.snapshot_job.names import ENGINE
 from components.tts.snapshot_job.names import SETTINGS as RECORDED
 
 DEPLOYMENT = "speech"
@@ -78,7 +79,7 @@ class SpeechDeployment(pulumi.ComponentResource):
                 "namespace": self._args.namespace,
                 "labels": LABELS,
                 "annotations": {
-                    "tts-platform/engine": engine.name,
+                    ENGINE: engine.name,
                     "tts-platform/engine-source": engine.source,
                 },
             },

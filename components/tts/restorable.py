@@ -1,54 +1,93 @@
-"""Whether a volume can be made from a snapshot, asked before a claim is: a claim that cannot be made waits for ever."""
+"""Whether a volume can be made from a snapshot, asked before a claim is: a claim that cannot be made waits for ever.
 
-from collections.abc import Mapping
-from typing import Any
+In a preview already. The Job before the pods asks once more, and is the only one to ask where Argo CD delivers.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
 
 import pulumi
+import yaml
 
-from components.tts.snapshot_job.names import STACK, object_name
-from components.upstream.install import PROVIDER_VERSION
+from components.cluster import ClusterArgs
+from components.tts.restore import Restore
+from components.tts.snapshot_job.names import Object, object_name
+from components.tts.snapshot_job.wanted import problems
+
+_SECONDS: Final = 10
+_SNAPSHOTS: Final = ("snapshot.storage.k8s.io", "v1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Who is asked, and for whom."""
+
+    cluster: ClusterArgs
+    stack: str
+    """Whose snapshot it has to be."""
 
 
 def restorable(
-    name: str,
-    *,
-    namespace: pulumi.Input[str],
-    snapshot: str,
-    volume: str,
-    stack: str,
-    parent: pulumi.Resource,
+    asked: Asked, namespace: pulumi.Input[str], restore: Restore, volume: str
 ) -> pulumi.Output[str]:
     """Name of the VolumeSnapshot of one volume, once it is seen to be ready and of this stack.
 
-    Fails the preview or the update in one line otherwise, and with it every claim that is to be made from it.
+    Fails the preview or the update in one line otherwise, and with it every claim that is to be made from it. A claim
+    that is there is not made again: what it came from may be gone.
     """
-    wanted = object_name(snapshot, volume)
-    found = pulumi.CustomResource(
-        "kubernetes:snapshot.storage.k8s.io/v1:VolumeSnapshot",
-        name,
-        # Read and not made: the names are those of what is wanted back.
-        {"metadata": None, "status": None},
-        pulumi.ResourceOptions(
-            parent=parent, version=PROVIDER_VERSION, id=pulumi.Output.concat(namespace, "/", wanted)
-        ),
-    )
+    answer = pulumi.Output.all(namespace, asked.cluster.kubeconfig, asked.cluster.context)
 
-    def checked(seen: list[Any]) -> str:
-        for problem in problems(snapshot, stack, metadata=seen[0] or {}, status=seen[1] or {}):
+    def checked(values: list[Any]) -> str:
+        home, kubeconfig, context = map(str, values)
+        problem = _problem(asked.stack, home, restore, volume, kubeconfig, context)
+        if problem is not None:
             raise pulumi.RunError(problem)
-        return wanted
+        return object_name(restore.snapshot, volume)
 
-    return pulumi.Output.all(getattr(found, "metadata"), getattr(found, "status")).apply(checked)  # noqa: B009
+    # The kubeconfig is secret, and nothing of it is in the name.
+    return pulumi.Output.unsecret(answer.apply(checked))
 
 
-def problems(snapshot: str, stack: str, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
-    """What keeps a VolumeSnapshot from being restored, each in one line that says what to do."""
-    found = []
-    key = f"tts-platform:restoreFrom: {snapshot}"
-    owner = (metadata.get("labels") or {}).get(STACK)
-    if owner != stack:
-        found.append(f"{key} is of stack {owner or 'nobody'}: write a snapshot of stack {stack}.")
-    if status.get("readyToUse") is not True:
-        said = (status.get("error") or {}).get("message", "its storage has not said why")
-        found.append(f"{key} is not ready ({said}): wait until it is, or write another one.")
-    return found
+def _problem(
+    stack: str, namespace: str, restore: Restore, volume: str, kubeconfig: str, context: str
+) -> str | None:
+    # Not above: a program that restores nothing has no need of it.
+    from kubernetes import client, config
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    text = yaml.safe_load(kubeconfig)
+    if isinstance(text, dict):
+        api = config.new_client_from_config_dict(text, context=context)
+    else:
+        api = config.new_client_from_config(config_file=kubeconfig, context=context)
+
+    def claim() -> Any:
+        return client.CoreV1Api(api).read_namespaced_persistent_volume_claim(
+            restore.claim(volume), namespace, _request_timeout=_SECONDS
+        )
+
+    def snapshot() -> Object:
+        name = object_name(restore.snapshot, volume)
+        found: Object = client.CustomObjectsApi(api).get_namespaced_custom_object(
+            *_SNAPSHOTS, namespace, "volumesnapshots", name, _request_timeout=_SECONDS
+        )
+        return found
+
+    def found(read: Any) -> Any:
+        try:
+            return read()
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            return None
+
+    try:
+        if found(claim) is not None:
+            return None
+        return next(iter(problems(str(restore), volume, stack, found(snapshot))), None)
+    except (ApiException, HTTPError) as error:
+        said = " ".join(str(error).split())[:200]
+        return f"tts-platform:restoreFrom: {restore}: the cluster does not say whether it is there ({said})."
+    finally:
+        api.close()

@@ -1,16 +1,21 @@
 """A snapshot that another environment took, for the claims of a new one to begin with.
 
 A VolumeSnapshot is of one namespace, and what it stands for in the storage system is not: its handle names it there.
-Refuses to delete that when the new environment goes: it is the other one's.
+Refuses to delete that when the new environment goes: it is the other one's. Refuses a handle that nobody knows, or one
+whose snapshot is not ready within two minutes: a claim that is made from it would wait for ever.
 https://kubernetes.io/docs/concepts/storage/volume-snapshots/#static
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-_API_VERSION = "snapshot.storage.k8s.io/v1"
+_API_VERSION: Final = "snapshot.storage.k8s.io/v1"
+
+_PATIENCE: Final = "2m"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +23,7 @@ class SeedArgs:
     """What a volume begins with."""
 
     content_name: str
-    """Of the VolumeSnapshotContent, which is the cluster's."""
+    """How the name of the VolumeSnapshotContent begins, which is the cluster's."""
 
     volume: str
     handle: str
@@ -51,7 +56,7 @@ class Seed(pulumi.ComponentResource):
             f"{name}-content",
             api_version=_API_VERSION,
             kind="VolumeSnapshotContent",
-            metadata={"name": args.content_name},
+            metadata={"name": f"{args.content_name}-{_mark(args)}"},
             spec={
                 "deletionPolicy": "Retain",
                 "driver": args.driver,
@@ -70,12 +75,20 @@ class Seed(pulumi.ComponentResource):
             f"{name}-snapshot",
             api_version=_API_VERSION,
             kind="VolumeSnapshot",
-            metadata={"name": _name(args), "namespace": self._namespace},
+            metadata={
+                "name": _name(args),
+                "namespace": self._namespace,
+                "annotations": {"pulumi.com/waitFor": "jsonpath={.status.readyToUse}=true"},
+            },
             spec={
-                "source": {"volumeSnapshotContentName": args.content_name},
+                "source": {"volumeSnapshotContentName": f"{args.content_name}-{_mark(args)}"},
                 "volumeSnapshotClassName": args.snapshot_class,
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[content]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[content],
+                custom_timeouts=pulumi.CustomTimeouts(create=_PATIENCE, update=_PATIENCE),
+            ),
         )
         # What a custom resource has depends on its kind, so the SDK declares no properties on it.
         metadata: pulumi.Output[dict[str, str]] = getattr(resource, "metadata")  # noqa: B009
@@ -83,4 +96,10 @@ class Seed(pulumi.ComponentResource):
 
 
 def _name(args: SeedArgs) -> str:
-    return f"seed-{args.volume}"
+    return f"seed-{args.volume}-{_mark(args)}"
+
+
+def _mark(args: SeedArgs) -> str:
+    # What either object says of its source cannot change, so that another handle is another pair of objects. Of the
+    # same names they would have to be deleted first, and Pulumi would replace whatever names them too: the claim.
+    return sha256(args.handle.encode()).hexdigest()[:8]

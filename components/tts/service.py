@@ -12,6 +12,7 @@ from components.tts.deployment import LABELS, SpeechDeployment, SpeechDeployment
 from components.tts.engine import Engine
 from components.tts.namespace import SpeechNamespace, SpeechNamespaceArgs
 from components.tts.network_policy import NetworkPolicies, NetworkPoliciesArgs
+from components.tts.restorable import Asked
 from components.tts.restore import Restore
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM, Rollout
 from components.tts.route import Route, RouteArgs
@@ -44,8 +45,8 @@ class TtsServiceArgs:
     restore: Restore | None = None
     """The snapshot that the volumes are made from; None mounts the first ones."""
 
-    restore_owner: str | None = None
-    """The stack whose snapshot it has to be; None where the cluster is not asked."""
+    restore_asked: Asked | None = None
+    """Who says, in a preview already, whether they can be made from it. None asks nobody."""
 
     recorded: str | None = None
     """The settings that make the model's environment, as JSON, to be kept with every snapshot."""
@@ -87,10 +88,12 @@ class TtsService(pulumi.ComponentResource):
         home = self._home()
         self.namespace = home.namespace
         policies = self._policies()
-        storage = self._storage()
+        # Policies first: no pod of ours ever runs without them. Then the data's snapshot, before a new version sees it,
+        # by a Job that looks first whether what is to be restored can be.
+        snapshots = self._snapshots(policies)
+        storage = self._storage(snapshots)
         service = self._service()
-        # Policies first: no pod of ours ever runs without them. Then the data's snapshot, before a new version sees it.
-        speech = self._speech(home, storage, [policies, *self._snapshots(policies)])
+        speech = self._speech(home, storage, [policies, *snapshots])
         self._route(service)
         self.deployment = speech.deployment
         self.outputs_claim = storage.outputs_claim
@@ -129,7 +132,7 @@ class TtsService(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
-    def _storage(self) -> Storage:
+    def _storage(self, before: list[pulumi.Resource]) -> Storage:
         return Storage(
             f"{self._name}-storage",
             StorageArgs(
@@ -138,7 +141,8 @@ class TtsService(pulumi.ComponentResource):
                 weights=self._seeded(WEIGHTS_CLAIM, self._args.weights) if self._args.weights else None,
                 protect=self._args.protect,
                 restore=self._args.restore,
-                owner=self._args.restore_owner,
+                asked=self._args.restore_asked,
+                before=before,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -160,11 +164,19 @@ class TtsService(pulumi.ComponentResource):
                 namespace=self.namespace,
                 engine=args.engine.name,
                 new_image=args.image,
+                claims=self._claims(),
+                restore=args.restore,
                 plan=args.snapshots,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[policies]),
         )
         return [snapshots.ready]
+
+    def _claims(self) -> dict[str, str]:
+        """What the pods mount, by volume."""
+        volumes = [OUTPUTS_CLAIM, *([WEIGHTS_CLAIM] if self._args.weights else [])]
+        restore = self._args.restore
+        return {volume: restore.claim(volume) if restore else volume for volume in volumes}
 
     def _service(self) -> kubernetes.core.v1.Service:
         return kubernetes.core.v1.Service(

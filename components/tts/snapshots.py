@@ -1,9 +1,10 @@
 """Snapshots of the service's volumes: every day, and before an upgrade.
 
-An upgrade does not begin without one: the pods wait for the Job here, which runs anew for every image. Its account may
-do this in the service's namespace, and nothing else anywhere.
+An upgrade does not begin without one: the pods wait for the Job here, which runs anew for every image and every
+restore. Its account may do this in the service's namespace, and nothing else anywhere.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,9 +12,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.tts.deployment import DEPLOYMENT
+from components.tts.restore import Restore
+from components.tts.snapshot_job.names import CRON_JOB
 from components.tts.snapshot_pod import LABELS, NAME, pod_template, program
 
-CRON_JOB: Final = "snapshots"
 PRE_UPGRADE_JOB: Final = "pre-upgrade"
 AFTER: Final = "tts-platform/after"
 """Annotation of that Job's pods: `SnapshotPlan.after`."""
@@ -70,7 +72,7 @@ class SnapshotPlan:
     image: str
     """Any with python3, 3.11 or newer."""
 
-    seconds: int = 1800
+    seconds: int
     """How long one may take until it is ready."""
 
     after: str | None = None
@@ -92,6 +94,12 @@ class SnapshotsArgs:
     engine: str
     new_image: str
     """What the speech pods are to run: when it changes, a snapshot is taken first."""
+
+    claims: Mapping[str, str]
+    """What they are to mount, by volume. Plain text: the Job comes before the claims."""
+
+    restore: Restore | None = None
+    """Where those claims come from: seen to be there before anything changes."""
 
     plan: SnapshotPlan
 
@@ -219,6 +227,11 @@ class Snapshots(pulumi.ComponentResource):
         annotations = {}
         if what == "pre-upgrade":
             environment["IMAGE"] = self._args.new_image
+            environment["CLAIMS"] = ",".join(
+                f"{volume}={claim}" for volume, claim in self._args.claims.items()
+            )
+            if self._args.restore is not None:
+                environment["RESTORE"] = str(self._args.restore)
             annotations = {AFTER: plan.after} if plan.after else {}
         return pod_template(plan.image, what, environment, annotations)
 

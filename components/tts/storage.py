@@ -5,13 +5,14 @@ further claims beside the first ones, which stay, and no claim that was restored
 what was written since is in no snapshot.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.tts.restorable import restorable
+from components.tts.restorable import Asked, restorable
 from components.tts.restore import Restore
 from components.tts.rollout import ASKED_CLASS, OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from components.tts.snapshot_job.names import object_name
@@ -54,9 +55,11 @@ class StorageArgs:
     restore: Restore | None = None
     """The snapshot that the pods' volumes are made from; None mounts the first claims."""
 
-    owner: str | None = None
-    """The stack whose snapshot it has to be, seen to be ready before a claim is made from it. None asks nobody: the
-    claims are there, or somebody else makes them."""
+    asked: Asked | None = None
+    """Who says, in a preview already, whether the claims can be made from it. None asks nobody."""
+
+    before: Sequence[pulumi.Resource] = ()
+    """What a claim that is made from it comes after."""
 
 
 class Storage(pulumi.ComponentResource):
@@ -98,20 +101,13 @@ class Storage(pulumi.ComponentResource):
             restore.claim(volume),
             wishes,
             self._source(restore, volume),
-            pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+            pulumi.ResourceOptions(parent=self, retain_on_delete=True, depends_on=[*self._args.before]),
         )
 
     def _source(self, restore: Restore, volume: str) -> pulumi.Input[str]:
-        if self._args.owner is None:
+        if self._args.asked is None:
             return object_name(restore.snapshot, volume)
-        return restorable(
-            f"{self._name}-{restore.claim(volume)}-source",
-            namespace=self._args.namespace,
-            snapshot=restore.snapshot,
-            volume=volume,
-            stack=self._args.owner,
-            parent=self,
-        )
+        return restorable(self._args.asked, self._args.namespace, restore, volume)
 
     def _claim(
         self, claim: str, wishes: Volume, snapshot: pulumi.Input[str] | None, opts: pulumi.ResourceOptions

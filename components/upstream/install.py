@@ -11,6 +11,11 @@ import pulumi
 from components.upstream.objects import KubernetesObject, name_of
 
 # A resource whose type is only known at run time has no SDK to say which provider it wants.
+#
+# requirements.txt and local/build/tools.toml pin it. What a killed update had made and not noted is made again only
+# because this version takes an object that is there already for its own. Later ones refuse it ("already exists") unless
+# the provider is told upsertExistingObjects: say so in components/cluster.py when the pin moves, or the update after a
+# kill fails. https://github.com/pulumi/pulumi-kubernetes/pull/4278
 PROVIDER_VERSION = version("pulumi-kubernetes")
 
 _PHASES: tuple[frozenset[str], ...] = (

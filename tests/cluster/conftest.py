@@ -36,6 +36,8 @@ _ORDER = (
     "test_recovery",
     "test_storage",
     "test_snapshots",
+    # The volume of weights stays from then on.
+    "test_seed",
     "test_destroy",
 )
 

@@ -31,6 +31,17 @@ IMPATIENT: dict[str, Any] = {
     },
 }
 
+# The same, with a place for weights, and time for their volume to be made.
+WEIGHTED: dict[str, Any] = {
+    **IMPATIENT,
+    "customEngine": {
+        **IMPATIENT["customEngine"],
+        "weightsPath": "/weights",
+        "pullSeconds": 30,
+        "startupSeconds": 30,
+    },
+}
+
 
 @dataclass
 class Deployed:

@@ -226,13 +226,29 @@ def test_without_the_key_the_first_volume_serves_and_nothing_is_thrown_away(
     deployed.up()
     one_pod(running)
     assert mounted(running) == "outputs"
+    # As the schedule does in its turn.
+    _deleted(running, key.partition("@")[0])
     assert running.core.read_namespaced_persistent_volume_claim(restored, NAMESPACE).status.phase == "Bound"
     deployed.workspace.settle({"restoreFrom": key})
     deployed.up()
     one_pod(running)
     assert mounted(running) == restored
     assert sums(running) == before, "the same volume, and not a new one of the same snapshot"
-    assert person.listed(), "they are still there too"
+    assert key.partition("@")[0] not in person.listed(), "its snapshot is not needed for that"
+    assert person.listed(), "the other snapshots are still there too"
+
+
+def _deleted(running: Running, snapshot: str) -> None:
+    client.CustomObjectsApi(running.api).delete_namespaced_custom_object(
+        *_GROUP, NAMESPACE, "volumesnapshots", names.object_name(snapshot, "outputs")
+    )
+    eventually(
+        lambda: (
+            snapshot not in {item["metadata"]["labels"].get(names.SNAPSHOT) for item in _snapshots(running)}
+        ),
+        PATIENCE,
+        "the snapshot is gone",
+    )
 
 
 def _restore_from(deployed: Deployed) -> str:
@@ -253,11 +269,16 @@ def test_an_upgrade_begins_with_a_snapshot(running: Running, person: Person, dep
     )
     one_pod(running)
     born = running.speech_pod().metadata.creation_timestamp
-    assert item["metadata"]["annotations"][names.TAKEN] <= born.strftime("%Y-%m-%dT%H:%M:%SZ")
+    job = client.BatchV1Api(running.api).read_namespaced_job("pre-upgrade", NAMESPACE)
+    assert job.status.completion_time <= born, "the new version was there before the snapshot was ready"
 
 
 def test_data_and_image_come_back_together(running: Running, person: Person, deployed: Deployed) -> None:
-    person.restores("pre-upgrade-1.0.1", "--with-image")
+    # The way back from a bad version is open where no snapshot can be taken, and waits for none.
+    before = person.listed().keys()
+    with no_snapshots(running):
+        person.restores("pre-upgrade-1.0.1", "--with-image")
+    assert person.listed().keys() == before, "the old version never touches what the bad one left"
     # The restore has decided it anew.
     del deployed.settings["image"]
     one_pod(running)
@@ -380,6 +401,75 @@ def _there(running: Running, claim: str) -> bool:
     return claim in {item.metadata.name for item in claims}
 
 
+WHO = f"system:serviceaccount:{NAMESPACE}:snapshots"
+GROUPS = ["system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}", "system:authenticated"]
+
+MAY = {
+    ("snapshot.storage.k8s.io", "volumesnapshots"): {"get", "list", "create", "delete"},
+    ("", "persistentvolumeclaims"): {"list"},
+    ("", "pods"): {"list"},
+    ("", "events"): {"create"},
+}
+"""Without those that are for one name."""
+
+NAMED = {("apps", "deployments", "speech"), ("batch", "cronjobs", "snapshots")}
+
+OTHERS = {
+    ("", "secrets"),
+    ("", "configmaps"),
+    ("", "pods/exec"),
+    ("", "persistentvolumes"),
+    ("", "nodes"),
+    ("", "namespaces"),
+    ("apps", "deployments"),
+    ("batch", "jobs"),
+    ("batch", "cronjobs"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("snapshot.storage.k8s.io", "volumesnapshotcontents"),
+    ("snapshot.storage.k8s.io", "volumesnapshotclasses"),
+}
+
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+
+
+class TestRights:
+    """What the API server lets the program do that takes snapshots."""
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_in_its_namespace_what_it_needs_and_nothing_else(self, running: Running, verb: str) -> None:
+        asked = OTHERS | MAY.keys()
+        allowed = {what for what in asked if _may(running, verb, *what, NAMESPACE)}
+        assert allowed == {what for what, verbs in MAY.items() if verb in verbs}
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_elsewhere_nothing(self, running: Running, verb: str) -> None:
+        # No namespace is all of them, and what is in none.
+        for namespace in ("default", "kube-system", ""):
+            assert not {what for what in OTHERS | MAY.keys() if _may(running, verb, *what, namespace)}
+
+    @pytest.mark.parametrize("what", sorted(NAMED))
+    def test_of_one_object_by_its_name(self, running: Running, what: tuple[str, str, str]) -> None:
+        group, resource, name = what
+        allowed = {verb for verb in VERBS if _may(running, verb, group, resource, NAMESPACE, name)}
+        assert allowed == {"get"}
+        assert not _may(running, "get", group, resource, NAMESPACE, "another")
+
+
+def _may(
+    running: Running, verb: str, group: str, resource: str, namespace: str, name: str | None = None
+) -> bool:
+    kind, _, part = resource.partition("/")
+    attributes = client.V1ResourceAttributes(
+        verb=verb, group=group, resource=kind, subresource=part or None, namespace=namespace, name=name
+    )
+    review = client.V1SubjectAccessReview(
+        spec=client.V1SubjectAccessReviewSpec(user=WHO, groups=GROUPS, resource_attributes=attributes)
+    )
+    answer = client.AuthorizationV1Api(running.api).create_subject_access_review(review)
+    return bool(answer.status.allowed)
+
+
 def test_the_schedule_takes_one(running: Running, person: Person) -> None:
     batch = client.BatchV1Api(running.api)
     template = batch.read_namespaced_cron_job("snapshots", NAMESPACE).spec.job_template
@@ -393,7 +483,9 @@ def test_the_schedule_takes_one(running: Running, person: Person) -> None:
     assert re.fullmatch(r"espeak-v1\.0\.0-\d{8}-\d{4}(-\d+)?", name)
     assert person.listed()[name]["reason"] == names.Reason.SCHEDULED
     events = running.core.list_namespaced_event(NAMESPACE).items
-    assert any(event.reason == "SnapshotTaken" for event in events), "somebody who looks sees when"
+    assert any(
+        event.reason == "SnapshotTaken" and event.involved_object.name == "today" for event in events
+    ), "somebody who looks sees when"
     batch.delete_namespaced_job("today", NAMESPACE, propagation_policy="Background")
 
 

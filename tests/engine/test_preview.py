@@ -70,6 +70,9 @@ def test_every_resource_is_listed(project: Project, stack: str) -> None:
     )
     assert names(resources, "CronJob") == ({"snapshots"} if snapshots else set())
     assert names(resources, "VolumeSnapshotClass") == ({"tts-snapshots"} if snapshots else set())
+    assert names(resources, "ValidatingAdmissionPolicy") == {"tts-audit"}, (
+        "the log of what was done stays as it is"
+    )
     assert names(resources, "PersistentVolumeClaim") == {"outputs"}
     assert {"deny-all", "dns", "envoy-to-speech"} <= names(resources, "NetworkPolicy")
     assert "speech" in names(resources, "Certificate")
@@ -104,6 +107,17 @@ def test_the_account_is_listed_too(project: Project, stack: str) -> None:
         "dev's volume is a disk, and a pod that comes back in another zone would wait for it for ever"
     )
     assert names(resources, "StorageClass") == {{"dev": "tts-ebs-gp3", "prod": "tts-efs"}[stack]}
+
+
+def test_the_snapshots_of_a_disk_say_whose_they_are(project: Project) -> None:
+    project.stack("dev", {"owner": "the team"})
+    (found,) = [item for item in project.previewed("dev") if kind(item) == "VolumeSnapshotClass"]
+    assert found["inputs"]["driver"] == "ebs.csi.aws.com"
+    assert set(found["inputs"]["parameters"].values()) == {
+        "project=tts-platform",
+        "stack=dev",
+        "owner=the team",
+    }, "the driver gives a snapshot none of its disk's tags"
 
 
 def test_without_aws_there_is_none_of_it(project: Project) -> None:

@@ -1,6 +1,7 @@
 """The EBS tier: what copies snapshots, from a stack's settings to the account, by the real engine.
 
 Production is rehearsed on EFS. Of a stack on EBS only this part is made here: it takes no cluster, and a minute.
+That the program makes it so, and the class of the snapshots: tests/unit/test_program_on_ebs.py.
 """
 
 from collections import Counter

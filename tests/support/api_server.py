@@ -72,6 +72,11 @@ class Api:
             return 404, {"message": f"{plural} {name} not found"}
         if method == "GET":
             return 200, there[name]
+        if method == "DELETE":
+            wanted = ((body or {}).get("preconditions") or {}).get("uid")
+            if wanted not in (None, there[name]["metadata"].get("uid")):
+                return 409, {"message": "the precondition failed"}
+            return 200, there.pop(name)
         asked = body.get("metadata", {}).get("resourceVersion")
         if asked not in (None, there[name]["metadata"]["resourceVersion"]):
             return 409, {"message": "the object has been modified"}
@@ -120,7 +125,7 @@ def running() -> Iterator[Api]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815 - the names that the base class calls
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names that the base class calls
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -14,9 +14,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from components.tts.restore import parse
 from components.tts.snapshot_job import names
 from ops import __main__ as commands
-from ops import snapshot_cluster, snapshot_take, snapshots, workspace
+from ops import snapshot_cluster, snapshot_settings, snapshot_take, snapshots, stack_file, workspace
 from ops.errors import OpsError
 from ops.workspace import OwnBackend, Workspace
 from stacks.problems import SettingsError
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 NEW, OLD = "acme/espeak:1.1.0", "acme/espeak:1.0.0"
 COMMITTED = {"outputsSize": "1Gi", "image": NEW, "domain": "tts.localhost", "engine": "espeak"}
 NAME = "espeak-v1.0.0-20251220-0200"
+AGAIN = parse(f"{NAME}@2").claim("outputs")
 
 
 def volume_snapshot(name: str = NAME, volume: str = "outputs", **changes: Any) -> Object:
@@ -57,6 +59,26 @@ def volume_snapshot(name: str = NAME, volume: str = "outputs", **changes: Any) -
             },
         },
         "status": {**status, **changes.get("status", {})},
+    }
+
+
+def content(handle: str, snapshot: str, **changes: Any) -> Object:
+    """As the storage's controller leaves it when its VolumeSnapshot goes."""
+    taken = datetime.now(UTC) - timedelta(days=changes.get("days", 40))
+    return {
+        "metadata": {"name": f"snapcontent-{handle}", "uid": f"u-{handle}"},
+        "spec": {
+            "deletionPolicy": "Retain",
+            "driver": "ebs.csi.aws.com",
+            "source": changes.get("source", {"volumeHandle": "vol-1"}),
+            "volumeSnapshotClassName": changes.get("snapshot_class", "tts-snapshots"),
+            "volumeSnapshotRef": {"name": snapshot, "namespace": "tts", "uid": changes.get("uid", "gone")},
+        },
+        "status": {
+            "snapshotHandle": handle,
+            "creationTime": int(taken.timestamp() * 10**9),
+            "restoreSize": 3 * 1024**3,
+        },
     }
 
 
@@ -107,7 +129,7 @@ class Machine:
     @property
     def claim(self) -> str:
         restore = self.settings.get("restoreFrom")
-        return f"outputs-{restore.replace('@', '-')}" if restore else "outputs"
+        return parse(restore).claim("outputs") if restore else "outputs"
 
     def mounts(self, *claims: str) -> None:
         spec = pod_spec(claims)
@@ -198,17 +220,19 @@ class TestList:
         )
         assert rows[0][5:7] == ["failed: outputs: disk gone", "yes"]
         assert rows[1][1].endswith("UTC, 3 h 12 min ago")
-        assert rows[1][2:] == ["1Gi", "scheduled", "1.0.0", "yes", "", "outputs"]
+        assert rows[1][2:] == ["1Gi", "scheduled", "espeak 1.0.0", "yes", "", "outputs"]
 
     def test_as_json_with_the_storages_own_handles(self, machine: Machine) -> None:
         machine.api.add(
             "volumesnapshotcontents",
             {
-                "metadata": {"name": "c-1"},
+                "metadata": {"name": f"c-{NAME}-outputs"},
                 "spec": {"volumeSnapshotRef": {"name": f"{NAME}-outputs", "namespace": "tts"}},
                 "status": {"snapshotHandle": "snap-1"},
             },
         )
+        # Of an earlier one of that name, whose content was retained.
+        machine.api.add("volumesnapshotcontents", content("snap-0", f"{NAME}-outputs"))
         (found,) = json.loads(machine.run("snapshots", "list", "local", "--json").stdout)
         assert found["volumes"]["outputs"]["handle"] == "snap-1"
         assert (found["name"], found["state"], found["settings"]["image"]) == (NAME, "good", OLD)
@@ -226,7 +250,31 @@ class TestList:
         del machine.api.objects["volumesnapshots"]
         error = machine.run("snapshots", "list", "local").exception
         assert isinstance(error, OpsError)
-        assert "knows no snapshots: set snapshots: csi" in str(error)
+        assert "knows no snapshots: set snapshots: csi, then make up" in str(error)
+
+    def test_one_that_is_to_have_none_says_so(self, machine: Machine) -> None:
+        machine.commit(snapshots="none")
+        machine.make_up()
+        del machine.api.objects["volumesnapshots"]
+        said = machine.run("snapshots", "list", "local").stdout
+        assert said == "Stack local takes no snapshots: set snapshots: csi, then make up.\n"
+
+    @pytest.mark.parametrize(
+        ("days", "state", "says"),
+        [
+            (0, True, f"Last good: 0 min ago, {NAME}.\n"),
+            (
+                2,
+                True,
+                f"Last good: 2 d ago, {NAME}. That is more than a day: kubectl --namespace tts get cronjob",
+            ),
+            (2, False, "No good one of stack local: kubectl"),
+        ],
+    )
+    def test_when_data_was_last_safe(self, machine: Machine, days: int, state: bool, says: str) -> None:
+        taken = datetime.now(UTC) - timedelta(days=days)
+        machine.api.add("volumesnapshots", volume_snapshot(taken=taken, status={"readyToUse": state}))
+        assert says in machine.run("snapshots", "list", "local").stdout
 
     def test_a_cluster_that_is_away_is_one_line(self, machine: Machine) -> None:
         machine.api.url = "http://127.0.0.1:9"
@@ -321,6 +369,34 @@ class TestRestore:
             "has no settings recorded: leave --with-image out. It ran acme/espeak:1.0.0", "--with-image"
         )
 
+    def test_volumes_of_a_snapshot_that_is_gone_are_had_by_the_setting(self, machine: Machine) -> None:
+        machine.restored()
+        machine.restored()
+        machine.api.objects["volumesnapshots"].clear()
+        error = str(machine.restore("--yes").exception)
+        assert f"write tts-platform:restoreFrom: {NAME} into Pulumi.local.yaml" in error
+        assert f"({AGAIN} by {NAME}@2)" in error, "either may be what they want"
+        assert len(machine.ups) == 2
+
+    def test_one_from_before_a_volume_says_how_to_get_back_there(self, machine: Machine) -> None:
+        machine.mounts("outputs", "weights")
+        machine.refused("or take weightsSize out first")
+
+    def test_the_digest_of_then_is_said_where_the_tag_may_be_another(self, machine: Machine) -> None:
+        item = volume_snapshot()
+        item["metadata"]["annotations"][names.IMAGE_ID] = "docker.io/acme/espeak@sha256:abc"
+        machine.api.add("volumesnapshots", item)
+        line = "image  ran as docker.io/acme/espeak@sha256:abc"
+        assert line not in machine.restore(asked="n\n").stderr, "the image stays"
+        assert line in machine.restore("--with-image", asked="n\n").stderr
+
+    def test_a_service_that_goes_before_it_comes_is_said(self, machine: Machine) -> None:
+        warning = "if that fails, until make up"
+        assert warning not in machine.restore(asked="n\n").stderr
+        update = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+        machine.api.objects["deployments"]["speech"]["spec"]["strategy"] = update
+        assert warning in machine.restore(asked="n\n").stderr
+
     def test_one_that_goes_while_a_person_thinks_is_refused(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -376,7 +452,7 @@ class TestRestore:
         assert machine.api.named("persistentvolumeclaims") == [
             "outputs",
             f"outputs-{NAME}",
-            f"outputs-{NAME}-2",
+            AGAIN,
         ]
 
     def test_a_second_one_at_once_is_refused(self, machine: Machine) -> None:
@@ -467,6 +543,34 @@ class TestTake:
         assert str(error) == "The snapshot failed: outputs: the driver has no room"
         assert machine.entries()[0]["what"].startswith("take failed: ")
 
+    def test_a_log_that_refuses_hides_no_reason(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        machine.api.refused["POST", "configmaps"] = 403
+        self.ends(machine, monkeypatch, "Failed", "no room")
+        assert str(self.take(machine).exception) == "The snapshot failed: no room"
+
+    def test_a_log_that_refuses_hides_no_snapshot(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        machine.api.refused["POST", "configmaps"] = 403
+        self.ends(machine, monkeypatch, "Complete", NAME)
+        error = str(self.take(machine).exception)
+        assert error.startswith(f"It is taken: {NAME}. The audit log cannot be written"), (
+            "it would be taken twice"
+        )
+
+    def test_what_the_cluster_refuses_is_noted(self, machine: Machine) -> None:
+        machine.api.refused["POST", "jobs"] = 403
+        assert "refuses: jobs is forbidden." in str(self.take(machine).exception)
+        assert "jobs is forbidden" in machine.entries()[0]["what"]
+
+    def test_a_stack_that_is_to_have_none_takes_none(self, machine: Machine) -> None:
+        machine.commit(snapshots="none")
+        machine.make_up()
+        assert "Stack local takes no snapshots: set snapshots: csi" in str(self.take(machine).exception)
+        assert "jobs" not in machine.api.objects
+
     def test_a_pod_that_says_nothing_is_the_jobs_reason(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -489,10 +593,108 @@ class TestPin:
     def test_it_is_kept_until_somebody_says_otherwise(self, machine: Machine) -> None:
         assert machine.run("snapshots", "pin", "local", NAME, "--why", "golden").exit_code == 0
         assert self.keep(machine) == "true"
-        assert machine.run("snapshots", "pin", "local", NAME, "--off").exit_code == 0
+        off = machine.run("snapshots", "pin", "local", NAME, "--off")
+        assert "the schedule deletes it in its turn" in off.stdout
         assert self.keep(machine) is None
-        assert [entry["what"] for entry in machine.entries()] == ["pinned", "unpinned"]
+        said = ["pin asked", "pinned", "unpin asked", "unpinned"]
+        assert [entry["what"] for entry in machine.entries()] == said
         assert machine.entries()[0]["why"] == "golden"
+
+    def test_one_that_the_schedule_never_deletes_says_so(self, machine: Machine) -> None:
+        item = volume_snapshot()
+        item["metadata"]["labels"][names.REASON] = "pre-upgrade"
+        machine.api.add("volumesnapshots", item)
+        off = machine.run("snapshots", "pin", "local", NAME, "--off")
+        assert "stays until a person does" in off.stdout
+
+    def test_nothing_is_pinned_that_the_log_does_not_say(self, machine: Machine) -> None:
+        machine.api.refused["POST", "configmaps"] = 403
+        assert "audit log cannot be written" in str(machine.run("snapshots", "pin", "local", NAME).exception)
+        assert self.keep(machine) is None
+
+    def test_a_refusal_is_in_the_log(self, machine: Machine) -> None:
+        machine.api.refused["PATCH", "volumesnapshots"] = 403
+        assert isinstance(machine.run("snapshots", "pin", "local", NAME).exception, OpsError)
+        assert [entry["what"].partition(":")[0] for entry in machine.entries()] == ["pin asked", "pin failed"]
+
+
+class TestPrune:
+    """What a class that retains has left in the storage."""
+
+    @pytest.fixture(autouse=True)
+    def _left(self, machine: Machine) -> None:
+        there = volume_snapshot()
+        there["metadata"]["uid"] = "there"
+        machine.api.add("volumesnapshots", there)
+        for item in (
+            content("snap-old", "a-outputs"),
+            content("snap-new", "b-outputs", days=3),
+            content("snap-kept", f"{NAME}-outputs", uid="there"),
+            content("snap-again", f"{NAME}-outputs", days=50),
+            content("snap-theirs", "c-outputs", snapshot_class="other-snapshots"),
+            # The platform's own object for what another stack took: deleting that would be its loss.
+            content("snap-prods", "seed-weights", source={"snapshotHandle": "snap-prods"}),
+        ):
+            machine.api.add("volumesnapshotcontents", item)
+
+    def left(self, machine: Machine) -> set[str]:
+        return {name.removeprefix("snapcontent-") for name in machine.api.objects["volumesnapshotcontents"]}
+
+    def test_only_what_nobody_stands_for_is_listed(self, machine: Machine) -> None:
+        found = json.loads(machine.run("snapshots", "list", "local", "--orphans", "--json").stdout)
+        assert [item["handle"] for item in found] == ["snap-again", "snap-old", "snap-new"]
+        shown = machine.run("snapshots", "list", "local", "--orphans").stdout
+        assert "3Gi" in shown
+        assert "snap-prods" not in shown
+
+    def test_old_ones_go_with_their_data_and_the_log_says_which(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[Object] = []
+        add = machine.api.add
+
+        def patched(plural: str, item: Object) -> Object:
+            if plural == "volumesnapshotcontents":
+                seen.append(item)
+            return add(plural, item)
+
+        monkeypatch.setattr(machine.api, "add", patched)
+        result = machine.run(
+            "snapshots", "prune", "local", "--older-than", "30", "--why", "the bill", "--yes"
+        )
+        assert result.exit_code == 0, result.exception
+        assert self.left(machine) == {"snap-new", "snap-kept", "snap-theirs", "snap-prods"}
+        assert len(seen) == 2
+        for item in seen:
+            assert item["spec"]["deletionPolicy"] == "Delete", "the storage would keep it, with no name"
+            assert item["spec"]["volumeSnapshotRef"]["uid"] == "gone"
+            assert item["metadata"]["annotations"] == {
+                "snapshot.storage.kubernetes.io/volumesnapshot-being-deleted": "yes"
+            }
+        assert [entry["what"] for entry in machine.entries()] == ["prune asked", "pruned"]
+        assert machine.entries()[0]["snapshot"] == f"{NAME}-outputs, a-outputs"
+
+    def test_it_asks(self, machine: Machine) -> None:
+        before = self.left(machine)
+        assert machine.run("snapshots", "prune", "local", "--older-than", "0", asked="n\n").exit_code == 1
+        assert self.left(machine) == before
+        assert "configmaps" not in machine.api.objects
+
+    def test_one_that_changes_meanwhile_stays(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def confirm(*_: Any, **__: Any) -> None:
+            machine.api.add("volumesnapshotcontents", content("snap-again", f"{NAME}-outputs", uid="there"))
+
+        monkeypatch.setattr("typer.confirm", confirm)
+        error = machine.run("snapshots", "prune", "local", "--older-than", "45").exception
+        assert "has changed meanwhile, and stays" in str(error)
+        assert "snap-again" in self.left(machine)
+        assert machine.entries()[-1]["what"].startswith("prune failed: ")
+
+    def test_none_is_said(self, machine: Machine) -> None:
+        said = machine.run("snapshots", "prune", "local", "--older-than", "400", "--yes").stdout
+        assert "Nothing to delete" in said
 
 
 class TestAudit:
@@ -525,13 +727,13 @@ class TestOwnBackend:
         checkout = machine.committed.parent
         for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
             (checkout / name).write_bytes((ROOT / name).read_bytes())
-        for module in (snapshot_cluster, snapshots):
+        for module in (snapshot_cluster, snapshot_settings, snapshots):
             monkeypatch.setattr(module, "CHECKOUT", checkout)
         monkeypatch.setattr(workspace, "STATE", checkout / "state")
         ran: list[str] = []
 
         def run(_: OwnBackend, *arguments: str, **__: Any) -> subprocess.CompletedProcess[str]:
-            ran.append(arguments[0])
+            ran.append(" ".join(arguments[:3]))
             said = json.dumps({"namespace": "tts", "deployment": "speech"})
             return subprocess.CompletedProcess(arguments, 0, said, "")
 
@@ -544,21 +746,54 @@ class TestOwnBackend:
     def restore(self, machine: Machine, *options: str) -> Result:
         return machine.run("snapshots", "restore", "dev", NAME, "--yes", *options)
 
+    def test_who_is_asked_sees_what_else_their_checkout_brings(
+        self, machine: Machine, ran: list[str]
+    ) -> None:
+        asked = machine.run("snapshots", "restore", "dev", NAME, "--why", "x", asked="y\n")
+        assert asked.exit_code == 0, asked.exception
+        assert ran[-1] == "up", "Pulumi shows everything, and asks"
+        assert self.restore(machine).exit_code == 0
+        assert ran[-1] == "up --yes --skip-preview"
+
     def test_the_committed_file_says_it_afterwards(self, machine: Machine, ran: list[str]) -> None:
         file = machine.committed.with_name("Pulumi.dev.yaml")
         before = file.read_text()
         result = self.restore(machine)
         assert result.exit_code == 0, result.exception
-        assert "up" in ran
+        assert ran[-1].startswith("up")
         assert file.read_text() == f"{before}  tts-platform:restoreFrom: {NAME}\n"
         assert "Commit Pulumi.dev.yaml" in result.stdout
 
     def test_what_the_program_would_refuse_is_refused_before_anything(
         self, machine: Machine, ran: list[str]
     ) -> None:
-        file = machine.committed.with_name("Pulumi.dev.yaml")
-        file.write_text(f"{file.read_text()}  tts-platform:snapshots: none\n")
-        error = self.restore(machine).exception
+        item = machine.api.objects["volumesnapshots"][f"{NAME}-outputs"]
+        item["metadata"]["annotations"][names.SETTINGS] = json.dumps({"image": "acme/cosyvoice:latest"})
+        error = self.restore(machine, "--with-image").exception
         assert isinstance(error, SettingsError)
-        assert "up" not in ran
+        assert "can change under a running service" in str(error)
+        assert ran == ["stack output --json"]
         assert "configmaps" not in machine.api.objects
+
+    @pytest.mark.parametrize(
+        ("storage", "says"),
+        [
+            (
+                "efs",
+                "its volumes are on EFS, which has none. AWS Backup keeps one of each of the last 35 days",
+            ),
+            ("ebs", "set snapshots: csi in Pulumi.dev.yaml, then pulumi up --stack dev (where Argo CD"),
+        ],
+    )
+    def test_without_snapshots_it_says_what_there_is_instead(
+        self, machine: Machine, ran: list[str], storage: str, says: str
+    ) -> None:
+        file = machine.committed.with_name("Pulumi.dev.yaml")
+        for key, value in {"snapshots": "none", "storage": storage}.items():
+            text = stack_file.with_settings(file.read_text(), file.name, {key: value})
+            file.write_text(text)
+        machine.api.objects["volumesnapshots"].clear()
+        assert says in machine.run("snapshots", "list", "dev").stdout
+        for command in (["take", "dev", "--why", "x"], ["restore", "dev", NAME, "--yes"]):
+            assert says in str(machine.run("snapshots", *command).exception)
+        assert "up" not in {command.partition(" ")[0] for command in ran}

@@ -1,16 +1,20 @@
 """Claims that are made from snapshots, seen by a recording engine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
+import yaml
 
-from components.tts.restorable import problems
+from components.cluster import ClusterArgs
+from components.tts.restorable import Asked, restorable
 from components.tts.restore import Restore, parse
-from components.tts.seed import SeedArgs
 from components.tts.storage import Storage, StorageArgs, Volume
+from tests.support.cluster_api import ClusterApi, serving
 from tests.support.recording import Recording, record
-from tests.unit.test_tts_service import ARGS, pod, service
+from tests.unit.test_tts_service import pod, service
 
 SNAPSHOT = "espeak-v1.0.0-20251220-0200"
 DISK = Volume(size="1Gi", access_mode="ReadWriteOnce")
@@ -73,9 +77,16 @@ class TestRestore:
 
     def test_a_further_restore_of_the_same_one_is_another_claim(self) -> None:
         found = restored(f"{SNAPSHOT}@2")
-        claim = f"outputs-{SNAPSHOT}-2"
+        claim = f"outputs-{SNAPSHOT}--2"
         assert claim_mounted(found) == claim
         assert source(found.object("PersistentVolumeClaim", claim))["name"] == f"{SNAPSHOT}-outputs"
+
+    def test_it_is_not_the_claim_of_a_snapshot_that_is_called_so(self) -> None:
+        assert parse("x@2").claim("outputs") != parse("x-2").claim("outputs"), (
+            "one restore would get the other's data"
+        )
+        with pytest.raises(ValueError, match="names no snapshot"):
+            parse("x--2")
 
     def test_weights_are_restored_with_the_outputs(self) -> None:
         args = StorageArgs(
@@ -93,41 +104,77 @@ def _storage(args: StorageArgs) -> None:
 
 
 class TestAsked:
-    READY: Mapping[str, Any] = {"readyToUse": True}
-    OURS: Mapping[str, Any] = {"labels": {"tts-platform/stack": "dev"}}
+    """The cluster says, before anything is made, whether the claims can be."""
 
-    def test_one_that_is_ready_and_of_this_stack_is_fine(self) -> None:
-        assert problems(SNAPSHOT, "dev", self.OURS, self.READY) == []
+    @pytest.fixture
+    def cluster(self, tmp_path: Path) -> Iterator[ClusterApi]:
+        rules = [
+            {"api_groups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get"]},
+            {"api_groups": ["snapshot.storage.k8s.io"], "resources": ["volumesnapshots"], "verbs": ["get"]},
+        ]
+        with serving(tmp_path / "account", "tts", rules) as api:
+            yield api
 
-    def test_one_that_is_not_ready_is_refused_with_the_storages_reason(self) -> None:
-        (problem,) = problems(SNAPSHOT, "dev", self.OURS, {"error": {"message": "no space"}})
-        assert "not ready (no space)" in problem
-
-    @pytest.mark.parametrize("metadata", [{}, {"labels": {"tts-platform/stack": "prod"}}])
-    def test_another_stacks_is_refused(self, metadata: Mapping[str, Any]) -> None:
-        (problem,) = problems(SNAPSHOT, "dev", metadata, self.READY)
-        assert "write a snapshot of stack dev" in problem
-
-
-class TestSeed:
-    SEED = SeedArgs(
-        content_name="tts-weights-seed",
-        volume="weights",
-        handle="snap-0123456789abcdef0",
-        driver="ebs.csi.aws.com",
-        snapshot_class="tts-snapshots",
-    )
-
-    def test_the_first_claim_begins_with_it(self) -> None:
-        found = service(weights=DISK, seeds={"weights": self.SEED})
-        assert source(found.object("PersistentVolumeClaim", "weights"))["name"] == "seed-weights"
-        assert "dataSource" not in found.object("PersistentVolumeClaim", "outputs")["spec"], "nobody said so"
-
-    def test_what_it_stands_for_is_the_other_environments(self) -> None:
-        found = service(weights=DISK, seeds={"weights": self.SEED})
-        content = found.object("VolumeSnapshotContent", "tts-weights-seed")["spec"]
-        assert content["deletionPolicy"] == "Retain", (
-            "an ephemeral stack's end would delete production's snapshot"
+    def claim_made(self, cluster: ClusterApi, text: str = SNAPSHOT) -> Any:
+        """Of the outputs, in a program that restores."""
+        args = StorageArgs(
+            namespace="tts",
+            outputs=DISK,
+            protect=False,
+            restore=parse(text),
+            asked=Asked(cluster=_connection(cluster), stack="dev"),
         )
-        assert content["source"] == {"snapshotHandle": "snap-0123456789abcdef0"}
-        assert content["volumeSnapshotRef"] == {"name": "seed-weights", "namespace": ARGS.namespace}
+        found = record(lambda: _storage(args))
+        return found.object("PersistentVolumeClaim", parse(text).claim("outputs"))
+
+    def refused(self, cluster: ClusterApi, text: str = SNAPSHOT) -> str:
+        # No resource of it: one that is never registered would be waited for for ever.
+        asked = Asked(cluster=_connection(cluster), stack="dev")
+
+        def program() -> None:
+            restorable(asked, "tts", parse(text), "outputs")
+
+        with pytest.raises(pulumi.RunError) as error:
+            record(program)
+        return str(error.value)
+
+    def snapshot(self, cluster: ClusterApi, stack: str = "dev", **status: Any) -> None:
+        metadata = {"name": f"{SNAPSHOT}-outputs", "labels": {"tts-platform/stack": stack}}
+        cluster.add("volumesnapshots", {"metadata": metadata, "status": status})
+
+    def test_one_that_is_ready_and_of_this_stack_is_fine(self, cluster: ClusterApi) -> None:
+        self.snapshot(cluster, readyToUse=True)
+        assert source(self.claim_made(cluster))["name"] == f"{SNAPSHOT}-outputs"
+
+    def test_one_that_is_not_ready_is_refused_with_the_storages_reason(self, cluster: ClusterApi) -> None:
+        self.snapshot(cluster, error={"message": "no space"})
+        assert "not ready (no space)" in self.refused(cluster)
+
+    @pytest.mark.parametrize("stack", ["", "prod"])
+    def test_another_stacks_is_refused(self, cluster: ClusterApi, stack: str) -> None:
+        self.snapshot(cluster, stack, readyToUse=True)
+        assert "write a snapshot of stack dev" in self.refused(cluster)
+
+    def test_one_that_is_gone_is_refused(self, cluster: ClusterApi) -> None:
+        assert f"restoreFrom: {SNAPSHOT}@2 has no outputs to restore" in self.refused(
+            cluster, f"{SNAPSHOT}@2"
+        )
+
+    def test_unless_it_has_been_restored(self, cluster: ClusterApi) -> None:
+        cluster.add("persistentvolumeclaims", {"metadata": {"name": f"outputs-{SNAPSHOT}"}})
+        assert self.claim_made(cluster), "what was restored would be out of reach with its snapshot gone"
+
+    def test_a_cluster_that_does_not_say_is_told_of(self, cluster: ClusterApi) -> None:
+        cluster.broken = lambda _method, _path: 403
+        assert f"restoreFrom: {SNAPSHOT}: the cluster does not say" in self.refused(cluster)
+
+
+def _connection(cluster: ClusterApi) -> ClusterArgs:
+    server = {"server": cluster.url, "certificate-authority": str(cluster.directory / "ca.crt")}
+    text = {
+        "clusters": [{"name": "it", "cluster": server}],
+        "users": [{"name": "me", "user": {"token": (cluster.directory / "token").read_text()}}],
+        "contexts": [{"name": "here", "context": {"cluster": "it", "user": "me"}}],
+        "current-context": "",
+    }
+    return ClusterArgs(kubeconfig=yaml.safe_dump(text), context="here", server=cluster.url)

@@ -112,6 +112,21 @@ class TestState:
         assert one.state(NOW + timedelta(minutes=58)) is State.UNDER_WAY
         assert one.state(NOW + timedelta(minutes=59)) is State.FAILED
 
+    def test_who_waits_longer_has_it_under_way_for_longer(self) -> None:
+        objects = [volume(readyToUse=False), volume("weights", readyToUse=True)]
+        for item in objects:
+            item["metadata"]["annotations"][names.SECONDS] = "5400"
+        one = snapshot(*objects)
+        # One waits in vain, and the next one too.
+        assert one.state(NOW + timedelta(minutes=178)) is State.UNDER_WAY
+        assert one.state(NOW + timedelta(minutes=179)) is State.FAILED
+
+    @pytest.mark.parametrize("text", ["", "soon", "0", "-1", "1e9", "9" * 30])
+    def test_how_long_a_person_may_garble(self, text: str) -> None:
+        one = snapshot(volume(readyToUse=False))
+        one.objects["outputs"]["metadata"]["annotations"][names.SECONDS] = text
+        assert one.patience == names.PATIENCE
+
     def test_an_error_says_why(self) -> None:
         one = snapshot(volume(error={"message": "no space\nleft"}), volume("weights", readyToUse=True))
         assert one.state(NOW) is State.FAILED

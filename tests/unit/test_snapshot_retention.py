@@ -150,9 +150,20 @@ class TestWhatStays:
         assert gone(objects, now=NOW) == set()
 
     @pytest.mark.parametrize("reason", [Reason.PRE_UPGRADE, Reason.BY_HAND])
-    @pytest.mark.parametrize("status", [READY, BROKEN, WAITING])
-    def test_what_no_schedule_took(self, reason: Reason, status: Any) -> None:
-        assert OLD not in gone(ten() + snapshot(night(1), status, reason=reason), now=NOW)
+    def test_a_good_one_that_no_schedule_took(self, reason: Reason) -> None:
+        assert OLD not in gone(ten() + snapshot(night(1), reason=reason), now=NOW)
+
+    @pytest.mark.parametrize("reason", [Reason.PRE_UPGRADE, Reason.BY_HAND])
+    @pytest.mark.parametrize("status", [BROKEN, WAITING])
+    def test_a_failed_one_of_those_for_a_day(self, reason: Reason, status: Any) -> None:
+        failed = snapshot(night(19), status, reason=reason, name="failed")
+        objects = failed + snapshot(night(20))
+        for hours, left in ((24, set[str]()), (25, {"failed"})):
+            now = night(19) + timedelta(hours=hours)
+            assert gone(objects, now=now) == left, "who asked for it reads why, and then it goes"
+        assert gone(failed + snapshot(night(18)), now=night(25)) == set(), "there is no newer good one"
+        pin(failed, "failed")
+        assert gone(objects, now=night(25)) == set()
 
     @pytest.mark.parametrize("status", [READY, BROKEN])
     def test_a_pinned_one_in_any_state(self, status: Any) -> None:
@@ -224,7 +235,9 @@ def test_whatever_there_is_the_rules_hold(seed: int) -> None:
     assert good or not over
     used = {item["spec"]["dataSource"]["name"] for item in claims if item["status"]["phase"] == "Pending"}
     for one in (ours[name] for name in over):
-        assert one.reason == Reason.SCHEDULED
+        if one.reason != Reason.SCHEDULED:
+            assert one.state(now) is State.FAILED
+            assert now - one.taken > timedelta(days=1)
         assert not one.pinned
         assert one.state(now) is not State.UNDER_WAY
         assert names.object_name(one.name, "outputs") not in used

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from components.cluster import ClusterArgs
+from components.tts.restorable import Asked
 from components.tts.restore import Restore
 from stacks import arguments
 from stacks.choices import Snapshots
 from stacks.load import load
-from stacks.settings import ExistingClaim
 from tests.support import settings
 from tests.unit.test_aws_settings import PROD, SINGLE
 
@@ -31,6 +32,14 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     ("snapshotSchedule", {"snapshotSchedule": "60 2 * * *"}, "has 60 for its minute"),
     ("snapshotSchedule", {"snapshotSchedule": "*/0 2 * * *"}, "for its minute"),
     ("snapshotSchedule", {"snapshotSchedule": "0 5-2 * * *"}, "for its hour"),
+    ("snapshotSchedule", {"snapshotSchedule": "0 2 31 2 *"}, "never comes"),
+    ("snapshotSchedule", {"snapshotSchedule": "0 2 31 4,feb ?"}, "never comes"),
+    ("snapshotSchedule", {"snapshotSchedule": "0 2 * * 8"}, "has 8 for its day of the week"),
+    ("snapshotSchedule", {"snapshotSchedule": "0 2 * * MONDAY"}, "for its day of the week"),
+    ("snapshotSchedule", {"snapshotSchedule": "0 2 * mon *"}, "for its month"),
+    ("snapshotSchedule", {"snapshotSchedule": "@reboot"}, "has 1 fields"),
+    ("snapshotMinutes", {"snapshotMinutes": "0"}, "not a number from 1"),
+    ("snapshotMinutes", {"snapshotMinutes": "721"}, "not a number from 1 to 720"),
     ("snapshotTimeZone", {"snapshotTimeZone": "Berlin"}, "not a time zone"),
     ("snapshotTimeZone", {"snapshotTimeZone": "UTC+1"}, "not a time zone"),
     ("snapshotsKept", {"snapshotsKept": "0"}, "not a number from 1"),
@@ -60,9 +69,31 @@ def test_refused(key: str, changes: Mapping[str, Any], said: str) -> None:
     assert said in " ".join(found[key].lines)
 
 
-@pytest.mark.parametrize("schedule", ["0 2 * * *", "*/15 0-6 1,15 * 1-5", "30 23 * * 0"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "0 2 * * *",
+        "*/15 0-6 1,15 * 1-5",
+        "30 23 * * 0",
+        "0 2 * JAN-mar MON,wed-fri",
+        "5/20 2 ? * ?",
+        "0 2 * * */7",
+        "0 2 29 2 *",
+        # On Mondays in February.
+        "0 2 31 2 MON",
+        "@daily",
+    ],
+)
 def test_schedules_that_cron_knows(schedule: str) -> None:
-    assert settings.problems({**LOCAL, "snapshotSchedule": schedule}, "local") == {}
+    assert load("local", {**LOCAL, "snapshotSchedule": schedule}, {}).settings.snapshot_schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "expected"), [("7", "0"), ("5-7", "0,5,6"), ("fri-sun", "0,5,6"), ("1-7/3", "0,1,4")]
+)
+def test_sunday_is_also_the_seventh_day(weekdays: str, expected: str) -> None:
+    made = load("local", {**LOCAL, "snapshotSchedule": f"0 2 * * {weekdays}"}, {})
+    assert made.settings.snapshot_schedule == f"0 2 * * {expected}", "Kubernetes refuses 7"
 
 
 class TestDefaults:
@@ -90,17 +121,23 @@ class TestDefaults:
 
 
 class TestArguments:
-    def test_a_snapshot_that_is_not_restored_yet_has_to_be_this_stacks(self) -> None:
+    def test_the_cluster_is_asked_for_this_stacks_snapshot(self) -> None:
         made = load("local", {**LOCAL, "restoreFrom": NAME}, {})
-        args = arguments.tts_service(made, "issuer", arguments.provisioning(made))
-        assert (args.restore, args.restore_owner) == (Restore(snapshot=NAME), "local")
+        connection = ClusterArgs(kubeconfig="/kubeconfig", context="local", server="https://127.0.0.1")
+        args = arguments.tts_service(made, "issuer", arguments.provisioning(made), None, connection)
+        assert args.restore == Restore(snapshot=NAME)
+        assert args.restore_asked == Asked(cluster=connection, stack="local")
 
-    def test_one_that_is_may_be_gone(self) -> None:
-        there = ExistingClaim(
-            size="1Gi", access_mode="ReadWriteOnce", storage_class=None, asked_class="", namespace="tts"
-        )
-        made = load("local", {**LOCAL, "restoreFrom": NAME}, {f"outputs-{NAME}": there})
-        assert arguments.tts_service(made, "issuer", arguments.provisioning(made)).restore_owner is None
+    def test_nobody_is_where_manifests_are_rendered(self) -> None:
+        made = load("local", {**LOCAL, "restoreFrom": NAME}, {})
+        assert arguments.tts_service(made, "issuer", arguments.provisioning(made)).restore_asked is None
+
+    def test_how_long_one_may_take(self) -> None:
+        for values, seconds in (({}, 3600), ({"snapshotMinutes": "90"}, 5400)):
+            made = load("local", {**LOCAL, **values}, {})
+            args = arguments.tts_service(made, "issuer", arguments.provisioning(made))
+            assert args.snapshots is not None
+            assert args.snapshots.seconds == seconds
 
     def test_the_mirror_has_the_pinned_image_and_no_other(self) -> None:
         made = load("local", {**LOCAL, "imageRegistry": "mirror.example.com"}, {})

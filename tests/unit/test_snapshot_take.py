@@ -20,8 +20,9 @@ from components.tts.snapshot_job import __main__ as command
 from components.tts.snapshot_job import events, names
 from components.tts.snapshot_job.api import Api, Refused, Unreachable
 from components.tts.snapshot_job.names import Reason, State
-from components.tts.snapshot_job.take import Clock, Failed, Taker
+from components.tts.snapshot_job.take import Clock, Failed, NotRestorable, Taker
 from components.tts.snapshot_job.volume_snapshots import Place
+from components.tts.snapshot_job.wanted import Wanted
 from tests.support.cluster_api import ClusterApi, Object, serving
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,9 @@ PLACE = Place(
     kept=7,
     seconds=600,
 )
+
+SAME = Wanted(claims={"outputs": "outputs", "weights": "weights"})
+"""The new pods mount what the old ones do."""
 
 
 @dataclass
@@ -149,8 +153,19 @@ def taker(cluster: ClusterApi, fake_time: FakeTime, **changes: Any) -> Taker:
     return Taker(api, replace(PLACE, **changes), fake_time.clock, say=lambda _line: None)
 
 
+def pre_upgrade(
+    cluster: ClusterApi, fake_time: FakeTime, image: str, wanted: Wanted = SAME, **changes: Any
+) -> str | None:
+    return taker(cluster, fake_time, **changes).pre_upgrade(image, wanted)
+
+
 def taken(cluster: ClusterApi) -> list[str]:
     return cluster.names("volumesnapshots")
+
+
+def event_of(cluster: ClusterApi, owner: str) -> Object:
+    (found,) = [item for item in cluster.all("events") if item["involvedObject"]["kind"] == owner]
+    return found
 
 
 def event(cluster: ClusterApi) -> Object:
@@ -188,6 +203,7 @@ class TestAGoodOne:
             "tts-platform/settings": SETTINGS,
             "tts-platform/claim": "outputs",
             "tts-platform/volumes": "outputs,weights",
+            "tts-platform/seconds": "600",
             "tts-platform/why": "Before I try something.",
             "tts-platform/by": "kim@example.com",
         }
@@ -303,7 +319,39 @@ class TestAFailure:
         with pytest.raises(Failed, match="is not ready after 600 s: outputs and weights not ready since"):
             taker(cluster, fake_time).scheduled()
         assert 600 <= fake_time.passed < 620
-        assert taken(cluster) == []
+
+    @pytest.mark.parametrize("what", ["scheduled", "by_hand", "pre_upgrade"])
+    def test_what_only_takes_longer_is_left_to_the_storage(
+        self, cluster: ClusterApi, fake_time: FakeTime, what: str
+    ) -> None:
+        cluster.on_create = waiting
+        run = taker(cluster, fake_time)
+        given = {"scheduled": (), "by_hand": ("", "kim"), "pre_upgrade": (NEW, SAME)}[what]
+        with pytest.raises(Failed, match="It is left to the storage"):
+            getattr(run, what)(*given)
+        assert len(taken(cluster)) == 2, "the next try would begin from nothing, and be late again"
+        (one,) = names.sets(cluster.all("volumesnapshots"))
+        assert one.state(fake_time.now()) is State.UNDER_WAY
+        to_all(cluster, ready)
+        assert one.state(fake_time.now()) is State.GOOD
+
+    def test_the_schedules_next_try_waits_for_it(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        cluster.on_create = waiting
+        with pytest.raises(Failed):
+            taker(cluster, fake_time).scheduled()
+        fake_time.while_waiting = [partial(to_all, cluster, ready)]
+        assert taker(cluster, fake_time).scheduled() == NAME
+        assert len(taken(cluster)) == 2, "another one beside it would make slow storage slower"
+
+    def test_it_has_failed_when_two_have_waited_in_vain(
+        self, cluster: ClusterApi, fake_time: FakeTime
+    ) -> None:
+        cluster.on_create = waiting
+        for _ in range(2):
+            with pytest.raises(Failed):
+                taker(cluster, fake_time).scheduled()
+        (one,) = names.sets(cluster.all("volumesnapshots"))
+        assert one.state(fake_time.now()) is State.FAILED
 
     def test_one_that_is_deleted_meanwhile(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         cluster.on_create = waiting
@@ -409,7 +457,7 @@ class TestBeforeAnUpgrade:
     NAME = "pre-upgrade-1.1.0"
 
     def test_one_is_taken(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == self.NAME
+        assert pre_upgrade(cluster, fake_time, NEW) == self.NAME
         (one,) = names.sets(cluster.all("volumesnapshots"))
         assert (one.reason, one.version, one.why) == (
             Reason.PRE_UPGRADE,
@@ -418,21 +466,21 @@ class TestBeforeAnUpgrade:
         )
 
     def test_the_version_that_runs_is_no_upgrade(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        assert taker(cluster, fake_time).pre_upgrade(OLD) is None
+        assert pre_upgrade(cluster, fake_time, OLD) is None
         assert taken(cluster) == []
 
     def test_as_long_as_one_ready_pod_is_old_it_is_one(
         self, cluster: ClusterApi, fake_time: FakeTime
     ) -> None:
         cluster.add("pods", pod("speech-2", NEW))
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == self.NAME
+        assert pre_upgrade(cluster, fake_time, NEW) == self.NAME
 
     @pytest.mark.parametrize("image", [OLD, NEW])
     def test_pods_that_are_not_ready_count_where_none_is(
         self, cluster: ClusterApi, fake_time: FakeTime, image: str
     ) -> None:
         cluster.add("pods", pod("speech-1", image, ready=False))
-        assert (taker(cluster, fake_time).pre_upgrade(NEW) is None) == (image == NEW), (
+        assert (pre_upgrade(cluster, fake_time, NEW) is None) == (image == NEW), (
             "a broken service has data too, and its next version could break it further"
         )
 
@@ -440,66 +488,83 @@ class TestBeforeAnUpgrade:
         self, cluster: ClusterApi, fake_time: FakeTime
     ) -> None:
         del cluster.objects["pods", "speech-1"]
-        assert taker(cluster, fake_time).pre_upgrade(OLD) is None
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == self.NAME
+        assert pre_upgrade(cluster, fake_time, OLD) is None
+        assert pre_upgrade(cluster, fake_time, NEW) == self.NAME
 
     def test_the_first_version_has_nothing_before_it(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         for name in ("outputs", "weights"):
             cluster.add("persistentvolumeclaims", claim(name, "Pending"))
-        assert taker(cluster, fake_time).pre_upgrade(NEW) is None
+        assert pre_upgrade(cluster, fake_time, NEW) is None
         del cluster.objects["deployments", "speech"]
-        assert taker(cluster, fake_time).pre_upgrade(NEW) is None
+        assert pre_upgrade(cluster, fake_time, NEW) is None
         assert taken(cluster) == []
 
     def test_a_volume_that_never_came_does_not_hold_up_the_way_out(
         self, cluster: ClusterApi, fake_time: FakeTime
     ) -> None:
         cluster.add("persistentvolumeclaims", claim("weights", "Pending"))
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == self.NAME
+        assert pre_upgrade(cluster, fake_time, NEW) == self.NAME
         (one,) = names.sets(cluster.all("volumesnapshots"))
         assert one.claims == {"outputs": "outputs"}
         assert one.state(fake_time.now()) is State.GOOD
 
     def test_a_second_try_uses_it_again(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        taker(cluster, fake_time).pre_upgrade(NEW)
+        pre_upgrade(cluster, fake_time, NEW)
         fake_time.passed += 9 * 60
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == self.NAME
+        assert pre_upgrade(cluster, fake_time, NEW) == self.NAME
         assert len(taken(cluster)) == 2
 
     def test_but_not_for_long(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        taker(cluster, fake_time).pre_upgrade(NEW)
+        pre_upgrade(cluster, fake_time, NEW)
         fake_time.passed += 11 * 60
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == f"{self.NAME}-2"
+        assert pre_upgrade(cluster, fake_time, NEW) == f"{self.NAME}-2"
         assert len(taken(cluster)) == 4, "the first one stays: it is of before the first try"
 
     def test_nor_of_other_volumes(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        taker(cluster, fake_time).pre_upgrade(NEW)
+        pre_upgrade(cluster, fake_time, NEW)
         cluster.add("deployments", deployment(volumes={"outputs": "outputs-s"}))
         cluster.add("persistentvolumeclaims", claim("outputs-s"))
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == f"{self.NAME}-2", "a restore came in between"
+        wanted = Wanted(claims={"outputs": "outputs-s"})
+        assert pre_upgrade(cluster, fake_time, NEW, wanted) == f"{self.NAME}-2", "a restore came in between"
 
     def test_nor_of_an_earlier_upgrade(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        taker(cluster, fake_time).pre_upgrade(NEW)
+        pre_upgrade(cluster, fake_time, NEW)
         fake_time.passed += 60
         # The new version came, and the old one is back.
         cluster.add("pods", pod("speech-2", created=names.time_text(fake_time.now())))
         fake_time.passed += 60
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == f"{self.NAME}-2", (
+        assert pre_upgrade(cluster, fake_time, NEW) == f"{self.NAME}-2", (
             "what was written since is in no other"
         )
 
     def test_nor_of_another_image_of_that_version(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        taker(cluster, fake_time).pre_upgrade(NEW)
+        pre_upgrade(cluster, fake_time, NEW)
         other = NEW.replace("registry.example.com", "mirror.example.com")
-        assert taker(cluster, fake_time).pre_upgrade(other) == f"{self.NAME}-2"
+        assert pre_upgrade(cluster, fake_time, other) == f"{self.NAME}-2"
 
     def test_after_a_kill_the_next_try_waits_on(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         cluster.on_create = waiting
         killed(cluster, fake_time, "outputs", "weights")
         assert len(taken(cluster)) == 2
         fake_time.while_waiting = [partial(to_all, cluster, ready)]
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == self.NAME
+        assert pre_upgrade(cluster, fake_time, NEW) == self.NAME
         assert len(taken(cluster)) == 2
+
+    def test_however_long_it_has_been_under_way(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        cluster.on_create = waiting
+        with pytest.raises(Failed, match="It is left to the storage"):
+            pre_upgrade(cluster, fake_time, NEW, seconds=1800)
+        fake_time.while_waiting = [partial(to_all, cluster, ready)]
+        assert pre_upgrade(cluster, fake_time, NEW, seconds=1800) == self.NAME
+        assert len(taken(cluster)) == 2, "an upgrade on slow storage would never begin"
+
+    def test_but_not_for_one_of_an_earlier_upgrade(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        cluster.on_create = waiting
+        killed(cluster, fake_time, "outputs", "weights")
+        cluster.add("pods", pod("speech-2", created=names.time_text(fake_time.now())))
+        cluster.on_create = ready
+        assert pre_upgrade(cluster, fake_time, NEW) == f"{self.NAME}-2"
+        assert len(taken(cluster)) == 4, "what the storage works on may yet become a good one"
 
     def test_after_a_kill_half_of_one_is_made_anew(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         killed(cluster, fake_time, "outputs")
@@ -507,7 +572,7 @@ class TestBeforeAnUpgrade:
         assert names.sets(cluster.all("volumesnapshots"))[0].state(fake_time.now()) is State.UNDER_WAY, (
             "the only volume that it has is ready, and yet it is not good"
         )
-        assert taker(cluster, fake_time).pre_upgrade(NEW) == self.NAME
+        assert pre_upgrade(cluster, fake_time, NEW) == self.NAME
         assert (
             len({item["metadata"]["annotations"][names.RUN] for item in cluster.all("volumesnapshots")}) == 1
         )
@@ -519,8 +584,111 @@ class TestBeforeAnUpgrade:
         killed(cluster, fake_time, "outputs", "weights")
         fake_time.while_waiting = [partial(to_all, cluster, broken)]
         with pytest.raises(Failed):
-            taker(cluster, fake_time).pre_upgrade(NEW)
+            pre_upgrade(cluster, fake_time, NEW)
         assert taken(cluster) == []
+
+
+class TestOtherVolumes:
+    """A restore, and the way back from one: the new pods mount other claims than the old ones."""
+
+    AWAY = Wanted(
+        claims={"outputs": "outputs-s", "weights": "weights-s"},
+        restore="s",
+    )
+
+    def ready_to_restore(self, cluster: ClusterApi, **changes: Any) -> None:
+        for volume in ("outputs", "weights"):
+            snapshot_of(cluster, "s", volume, **changes)
+
+    def test_what_the_new_pods_do_not_touch_is_not_taken(
+        self, cluster: ClusterApi, fake_time: FakeTime
+    ) -> None:
+        self.ready_to_restore(cluster)
+        before = taken(cluster)
+        cluster.on_create = broken
+        assert pre_upgrade(cluster, fake_time, NEW, self.AWAY) is None, (
+            "the way back would fail where none can be taken"
+        )
+        assert taken(cluster) == before
+
+    def test_what_they_go_on_with_is(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        wanted = Wanted(claims={"outputs": "outputs-s", "weights": "weights"})
+        pre_upgrade(cluster, fake_time, NEW, wanted)
+        (one,) = names.sets(cluster.all("volumesnapshots"))
+        assert one.claims == {"weights": "weights"}
+
+    def test_a_volume_that_comes_with_the_upgrade_spares_no_other(
+        self, cluster: ClusterApi, fake_time: FakeTime
+    ) -> None:
+        cluster.add("deployments", deployment(volumes={"outputs": "outputs"}))
+        pre_upgrade(cluster, fake_time, NEW)
+        (one,) = names.sets(cluster.all("volumesnapshots"))
+        assert one.claims == {"outputs": "outputs"}
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"stack": "staging"}, "restoreFrom: s is of stack staging: write a snapshot of stack prod."),
+            ({"status": {"readyToUse": False}}, "restoreFrom: s is not ready"),
+            ({"status": {"error": {"message": "no\nspace"}}}, r"restoreFrom: s is not ready \(no space\)"),
+            ({"deleted": True}, "restoreFrom: s is being deleted"),
+        ],
+    )
+    def test_what_cannot_be_restored_is_refused(
+        self, cluster: ClusterApi, fake_time: FakeTime, changes: dict[str, Any], said: str
+    ) -> None:
+        snapshot_of(cluster, "s", "outputs")
+        snapshot_of(cluster, "s", "weights", **changes)
+        before = taken(cluster)
+        with pytest.raises(NotRestorable, match=said):
+            pre_upgrade(cluster, fake_time, NEW, self.AWAY)
+        assert taken(cluster) == before, "nothing is changed"
+
+    def test_one_that_is_gone_is_refused(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        with pytest.raises(NotRestorable, match="restoreFrom: s has no outputs to restore"):
+            pre_upgrade(cluster, fake_time, NEW, self.AWAY)
+
+    def test_also_where_nothing_would_be_taken(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        with pytest.raises(NotRestorable):
+            pre_upgrade(cluster, fake_time, OLD, self.AWAY)
+        del cluster.objects["deployments", "speech"]
+        with pytest.raises(NotRestorable):
+            pre_upgrade(cluster, fake_time, NEW, self.AWAY)
+
+    def test_unless_its_claims_are_there(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        cluster.add("persistentvolumeclaims", claim("outputs-s", "Pending"))
+        with pytest.raises(NotRestorable, match="restoreFrom: s has no weights to restore"):
+            pre_upgrade(cluster, fake_time, NEW, self.AWAY)
+        cluster.add("persistentvolumeclaims", claim("weights-s"))
+        assert pre_upgrade(cluster, fake_time, NEW, self.AWAY) is None, (
+            "what was restored would be out of reach once the schedule has deleted its snapshot"
+        )
+
+    def test_a_further_restore_is_of_the_same_snapshot(
+        self, cluster: ClusterApi, fake_time: FakeTime
+    ) -> None:
+        self.ready_to_restore(cluster)
+        wanted = Wanted(claims={"outputs": "outputs-s--2", "weights": "weights-s--2"}, restore="s@2")
+        assert pre_upgrade(cluster, fake_time, NEW, wanted) is None
+        self.ready_to_restore(cluster, stack="staging")
+        with pytest.raises(NotRestorable, match="restoreFrom: s@2 is of stack staging"):
+            pre_upgrade(cluster, fake_time, NEW, wanted)
+
+
+def snapshot_of(
+    cluster: ClusterApi,
+    name: str,
+    volume: str,
+    *,
+    stack: str = "prod",
+    status: Object | None = None,
+    deleted: bool = False,
+) -> None:
+    labels = {names.SNAPSHOT: name, names.VOLUME: volume, names.STACK: stack}
+    metadata: Object = {"name": names.object_name(name, volume), "labels": labels}
+    if deleted:
+        metadata["deletionTimestamp"] = "2025-12-20T01:59:30Z"
+    cluster.add("volumesnapshots", {"metadata": metadata, "status": status or {"readyToUse": True}})
 
 
 def killed(cluster: ClusterApi, fake_time: FakeTime, *volumes: str) -> None:
@@ -569,7 +737,7 @@ class TestAMonth:
                 cluster.add("persistentvolumeclaims", claim("outputs-s", "Pending", dataSource=source))
             if night + 1 == 12:
                 fake_time.passed += 3600
-                run.pre_upgrade(NEW)
+                run.pre_upgrade(NEW, SAME)
         assert [one.name for one in reversed(names.sets(cluster.all("volumesnapshots")))] == [
             "glm-tts-v1.0.0-20251203-0200",  # pinned
             "glm-tts-v1.0.0-20251209-0200",  # a claim is being restored from it
@@ -631,6 +799,7 @@ class TestProgram:
             "KEPT": "7",
             "DEPLOYMENT": "speech",
             "SECONDS": "1",
+            "CLAIMS": "outputs=outputs,weights=weights",
             "JOB": "pre-upgrade",
             "JOB_UID": "uid-of-the-job",
             **more,
@@ -678,23 +847,57 @@ class TestProgram:
             (item["involvedObject"]["kind"], item["type"], item["reason"]) for item in cluster.all("events")
         }
         assert said == {("Job", "Warning", "SnapshotFailed"), ("CronJob", "Warning", "SnapshotFailed")}
-        assert taken(cluster) == []
+
+    def test_a_failure_says_what_there_is_to_go_back_to(self, cluster: ClusterApi, tmp_path: Path) -> None:
+        snapshot_of(cluster, "yesterday", "outputs")
+        cluster.on_create = waiting
+        self.run("scheduled", self.environment(cluster, tmp_path))
+        assert event_of(cluster, "CronJob")["message"].endswith(
+            "The last good one is yesterday, taken 2025-12-01 00:00 UTC."
+        )
+
+    def test_a_restore_that_cannot_be_is_one_line_and_an_event(
+        self, cluster: ClusterApi, tmp_path: Path
+    ) -> None:
+        environment = self.environment(cluster, tmp_path, IMAGE=NEW, RESTORE="s", CLAIMS="outputs=outputs-s")
+        finished = self.run("pre-upgrade", environment)
+        assert finished.returncode == 1
+        assert finished.stderr == (
+            "nothing was restored: tts-platform:restoreFrom: s has no outputs to restore: "
+            "write a snapshot that the list of snapshots shows.\n"
+        )
+        assert event_of(cluster, "Job")["reason"] == "NotRestorable"
+
+    @pytest.mark.parametrize("claims", ["", "outputs", "outputs=a,", "=a"])
+    def test_claims_that_are_none_are_refused(self, cluster: ClusterApi, tmp_path: Path, claims: str) -> None:
+        environment = self.environment(cluster, tmp_path, IMAGE=NEW, CLAIMS=claims)
+        finished = self.run("pre-upgrade", environment)
+        assert (finished.returncode, finished.stderr.count("\n")) == (1, 1)
+        assert "CLAIMS is" in finished.stderr
 
     def test_what_is_missing_is_named(self, cluster: ClusterApi, tmp_path: Path) -> None:
         environment = self.environment(cluster, tmp_path)
-        del environment["KEPT"]
+        del environment["KEPT"], environment["CLAIMS"]
         finished = self.run("pre-upgrade", environment)
         assert finished.returncode == 1
-        assert finished.stderr == "no snapshot was taken: not in the environment: KEPT, IMAGE\n"
+        assert finished.stderr == "no snapshot was taken: not in the environment: KEPT, IMAGE, CLAIMS\n"
 
-    def test_a_pod_that_is_stopped_cleans_up(self, cluster: ClusterApi, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("what", "left"), [("scheduled", 2), ("take", 0)])
+    def test_a_pod_that_is_stopped(self, cluster: ClusterApi, tmp_path: Path, what: str, left: int) -> None:
         cluster.on_create = waiting
-        process = self.started(cluster, tmp_path)
+        process = self.started(
+            cluster,
+            tmp_path,
+            what,
+            until=lambda: any("labelSelector=tts" in said for said in cluster.requests),
+        )
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=20)
         assert process.returncode == 1
         assert said == "no snapshot was taken: it was stopped\n"
-        assert taken(cluster) == []
+        assert len(taken(cluster)) == left, (
+            "another pod goes on with a schedule's, and nobody with a person's"
+        )
 
     def test_a_killed_one_leaves_nothing_that_looks_good(self, cluster: ClusterApi, tmp_path: Path) -> None:
         stuck: list[bool] = []
@@ -707,7 +910,7 @@ class TestProgram:
             return None
 
         cluster.broken = first_only
-        process = self.started(cluster, tmp_path, until=lambda: bool(stuck))
+        process = self.started(cluster, tmp_path, "scheduled", until=lambda: bool(stuck))
         process.kill()
         process.communicate(timeout=20)
         (one,) = names.sets(cluster.all("volumesnapshots"))
@@ -719,11 +922,11 @@ class TestProgram:
         assert len(taken(cluster)) == 3, "what may still be under way is left alone"
 
     def started(
-        self, cluster: ClusterApi, home: Path, until: Callable[[], bool] | None = None
+        self, cluster: ClusterApi, home: Path, what: str, until: Callable[[], bool] | None = None
     ) -> "subprocess.Popen[str]":
-        environment = self.environment(cluster, home, SECONDS="60")
+        environment = self.environment(cluster, home, SECONDS="60", WHY="", BY="kim")
         process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "components.tts.snapshot_job", "scheduled"],
+            [sys.executable, "-S", "-m", "components.tts.snapshot_job", what],
             env=environment,
             cwd=home,
             stdout=subprocess.PIPE,

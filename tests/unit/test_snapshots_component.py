@@ -9,6 +9,7 @@ from pulumi.runtime.mocks import MockMonitor
 
 from components.edge import Exposure
 from components.tts import snapshot_pod
+from components.tts.restore import Restore
 from components.tts.rollout import Rollout
 from components.tts.service import TtsService, TtsServiceArgs
 from components.tts.snapshot_job import __main__ as command
@@ -24,6 +25,7 @@ PLAN = SnapshotPlan(
     time_zone="Europe/Berlin",
     kept=7,
     image="registry.example.com/library/python:3.13.1-slim",
+    seconds=3600,
 )
 IMAGE = "registry.example.com/speech/espeak:1.0.0"
 ARGS = TtsServiceArgs(
@@ -144,6 +146,31 @@ class TestBeforeAnUpgrade:
     def test_it_knows_the_new_image(self) -> None:
         assert environment(before(service()))["IMAGE"] == IMAGE
         assert "IMAGE" not in environment(daily(service())), "a day's snapshot is of what runs"
+
+    def test_it_knows_what_the_new_pods_mount(self) -> None:
+        disk = Volume(size="1Gi", access_mode="ReadWriteOnce")
+        told = environment(before(service(weights=disk)))
+        assert told["CLAIMS"] == "outputs=outputs,weights=weights"
+        assert "RESTORE" not in told
+        told = environment(before(service(restore=Restore(snapshot="s", number=2))))
+        assert (told["CLAIMS"], told["RESTORE"]) == ("outputs=outputs-s--2", "s@2")
+
+    def test_it_is_told_of_the_claims_that_they_mount(self) -> None:
+        recording = service(restore=Restore(snapshot="s", number=2))
+        volumes = recording.object("Deployment", "speech")["spec"]["template"]["spec"]["volumes"]
+        (mounted,) = [
+            f"{item['name']}={item['persistentVolumeClaim']['claimName']}"
+            for item in volumes
+            if "persistentVolumeClaim" in item
+        ]
+        assert environment(before(recording))["CLAIMS"] == mounted
+
+    def test_no_claim_is_made_from_a_snapshot_before_it(self, requests: dict[str, Any]) -> None:
+        service(restore=Restore(snapshot="s"))
+        assert "tts-snapshots-pre-upgrade" in before_it(requests, "tts-storage-outputs-s"), (
+            "a claim that cannot be made waits for ever, and the Job says first that it cannot"
+        )
+        assert "tts-snapshots-pre-upgrade" not in before_it(requests, "tts-storage-outputs")
 
     def test_it_fails_at_once_and_its_pod_stays(self) -> None:
         job = before(service(snapshots=replace(PLAN, seconds=60)))

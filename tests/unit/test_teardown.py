@@ -79,7 +79,40 @@ def test_the_claims_of_a_delivery_from_git_are_the_clusters_to_say(monkeypatch: 
     assert teardown(Scripted([storage_class("Retain")])) == []
 
 
+def content(handle: str, policy: str = "Retain", **changes: Any) -> dict[str, Any]:
+    return {
+        "spec": {
+            "deletionPolicy": policy,
+            "driver": "ebs.csi.aws.com",
+            "source": changes.get("source", {"volumeHandle": "vol-1"}),
+            "volumeSnapshotClassName": changes.get("snapshot_class", "tts-snapshots"),
+            "volumeSnapshotRef": {"namespace": "tts", "name": "a-outputs"},
+        },
+        "status": {"snapshotHandle": handle},
+    }
+
+
+def test_snapshots_are_left_where_their_class_retains_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot_class = {
+        "type": "kubernetes:snapshot.storage.k8s.io/v1:VolumeSnapshotClass",
+        "id": "tts-snapshots",
+        "outputs": {"metadata": {"name": "tts-snapshots"}, "deletionPolicy": "Retain"},
+    }
+    contents = [
+        content("snap-1"),
+        content("snap-2", policy="Delete"),
+        content("snap-3", snapshot_class="other"),
+        content("snap-4", source={"snapshotHandle": "snap-4"}),
+    ]
+    monkeypatch.setattr(ops.teardown, "_outputs", lambda _: {"kubeconfig": "{}"})
+    monkeypatch.setattr(ops.teardown, "_contents", lambda _: contents)
+    assert teardown(Scripted([snapshot_class])) == [
+        Kept("ebs.csi.aws.com", "snap-1", "retained, of snapshot tts/a-outputs")
+    ], "somebody pays for it, and another environment's is not theirs to delete"
+    assert teardown(Scripted([])) == []
+
+
 def test_a_destroy_that_fails_says_which_volumes_stay() -> None:
     pulumi = Scripted([storage_class("Retain"), claim("pvc-1")], fails=True)
-    with pytest.raises(OpsError, match="Volumes that stay: pvc-1"):
+    with pytest.raises(OpsError, match="Volumes and snapshots that stay: pvc-1"):
         teardown(pulumi)

@@ -4,14 +4,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from components.tts.snapshot_job import events
+from components.tts.snapshot_job import events, wanted
 from components.tts.snapshot_job.api import Api, Refused, Unreachable
-from components.tts.snapshot_job.take import Failed, Taker
+from components.tts.snapshot_job.take import Failed, NotRestorable, Stopped, Taker
 from components.tts.snapshot_job.volume_snapshots import Place
 
 TERMINATION_LOG: Final = Path("/dev/termination-log")
@@ -25,11 +25,12 @@ _ALWAYS: Final = (
     "SNAPSHOT_CLASS",
     "DEPLOYMENT",
     "KEPT",
+    "SECONDS",
 )
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "scheduled": (),
     "take": ("WHY", "BY"),
-    "pre-upgrade": ("IMAGE",),
+    "pre-upgrade": ("IMAGE", "CLAIMS"),
 }
 """What the environment has to say, always and for each of the things to do."""
 
@@ -46,26 +47,40 @@ def main(arguments: list[str], environment: Mapping[str, str], log: Path = TERMI
     signal.signal(signal.SIGTERM, _stop)
     try:
         place = _place(environment)
+        run = _run(arguments[0], environment)
         api = Api.in_cluster(environment, place.namespace)
     except (ValueError, OSError) as error:
         return _failed(f"no snapshot was taken: {error}", log)
+    taker = Taker(api, place)
     try:
-        name = _run(Taker(api, place), arguments[0], environment)
+        name = run(taker)
+    except NotRestorable as error:
+        events.warn(api, place, "NotRestorable", f"Nothing was restored: {error}")
+        return _failed(f"nothing was restored: {error}", log)
     except (Failed, Refused, Unreachable) as error:
-        events.warn(api, place, "SnapshotFailed", f"No snapshot was taken: {error}")
+        events.warn(api, place, "SnapshotFailed", f"No snapshot was taken: {error}{_left(taker)}")
         return _failed(f"no snapshot was taken: {error}", log)
     _note(name or "", log)
     return 0
 
 
-def _run(taker: Taker, what: str, environment: Mapping[str, str]) -> str | None:
+def _run(what: str, environment: Mapping[str, str]) -> Callable[[Taker], str | None]:
     match what:
         case "scheduled":
-            return taker.scheduled()
+            return Taker.scheduled
         case "take":
-            return taker.by_hand(environment["WHY"], environment["BY"])
+            return lambda taker: taker.by_hand(environment["WHY"], environment["BY"])
         case _:
-            return taker.pre_upgrade(environment["IMAGE"])
+            mounts = wanted.parse(environment["CLAIMS"], environment.get("RESTORE", ""))
+            return lambda taker: taker.pre_upgrade(environment["IMAGE"], mounts)
+
+
+def _left(taker: Taker) -> str:
+    """A sentence on what there is to go back to, as far as the API says."""
+    try:
+        return f". {taker.last_good()}"
+    except (Refused, Unreachable):
+        return ""
 
 
 def _place(environment: Mapping[str, str]) -> Place:
@@ -76,7 +91,7 @@ def _place(environment: Mapping[str, str]) -> Place:
         snapshot_class=environment["SNAPSHOT_CLASS"],
         deployment=environment["DEPLOYMENT"],
         kept=int(environment["KEPT"]),
-        seconds=float(environment.get("SECONDS", "1800")),
+        seconds=float(environment["SECONDS"]),
         job=environment.get("JOB", ""),
         job_uid=environment.get("JOB_UID", ""),
     )
@@ -85,7 +100,7 @@ def _place(environment: Mapping[str, str]) -> Place:
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     # Once: the second one would interrupt the cleaning up.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Failed("it was stopped")
+    raise Stopped("it was stopped")
 
 
 def _failed(line: str, log: Path) -> int:

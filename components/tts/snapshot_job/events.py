@@ -1,5 +1,7 @@
 """What `kubectl describe cronjob snapshots` says of the last snapshots. Nothing fails because nobody hears.
 
+The API server forgets events after an hour. What stays is the CronJob's `status.lastSuccessfulTime`.
+
 It is said of the Job at hand too: Pulumi shows a Job's warnings while it waits for it.
 """
 
@@ -9,10 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from components.tts.snapshot_job.api import Api, Refused, Unreachable
-from components.tts.snapshot_job.names import Object, time_text
+from components.tts.snapshot_job.names import CRON_JOB, Object, time_text
 from components.tts.snapshot_job.volume_snapshots import Place
-
-CRON_JOB: Final = "snapshots"
 
 _LONGEST_MESSAGE: Final = 1024
 """The API takes no more."""

@@ -42,8 +42,17 @@ VOLUMES: Final = "tts-platform/volumes"
 RUN: Final = "tts-platform/run"
 """Which run of the program made it."""
 
+SECONDS: Final = "tts-platform/seconds"
+"""How long its taker waits for it."""
+
+CRON_JOB: Final = "snapshots"
+"""What takes one a day."""
+
 PATIENCE: Final = timedelta(hours=1)
-"""What is not ready by then has failed."""
+"""What is not ready by then has failed, where nobody wrote down how long its taker waits."""
+
+_WAITS: Final = 2
+"""Who waits in vain leaves it to the storage, and the next try of the same waits once more."""
 
 LONGEST: Final = 54
 """So that a VolumeSnapshot's name and a label's value, which are this and a volume's name, fit 63 characters."""
@@ -173,6 +182,20 @@ class SnapshotSet:
         return min(_taken(item) for item in self.objects.values())
 
     @property
+    def patience(self) -> timedelta:
+        """What is not ready by then has failed."""
+        seconds = self._annotation(SECONDS)
+        # Nine digits: a person may have written anything there.
+        if not re.fullmatch(r"[1-9]\d{0,8}", seconds):
+            return PATIENCE
+        return _WAITS * timedelta(seconds=int(seconds))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of its volumes have been asked for, and none is being deleted."""
+        return self.volumes == tuple(self.objects) and not self.leaving
+
+    @property
     def pinned(self) -> bool:
         """Whether a person wants it kept. One volume that is pinned keeps the others."""
         return any(_labels(item).get(KEEP) == KEPT for item in self.objects.values())
@@ -214,7 +237,7 @@ class SnapshotSet:
             return State.FAILED
         if not self.not_ready:
             return State.GOOD
-        return State.UNDER_WAY if now - self.taken < PATIENCE else State.FAILED
+        return State.UNDER_WAY if now - self.taken < self.patience else State.FAILED
 
     def problem(self, now: datetime) -> str:
         """Why it is not a good one; empty when it is."""

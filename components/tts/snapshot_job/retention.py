@@ -1,13 +1,17 @@
 """Which snapshots go once there is a newer good one.
 
-Never the newest good one, never a pinned one, never one that somebody asked for or that an upgrade began with, never
-one that a volume is being restored from, and none at all of another stack.
+Never the newest good one, never a pinned one, never a good one that somebody asked for or that an upgrade began with,
+never one that a volume is being restored from, and none at all of another stack.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from components.tts.snapshot_job.names import Object, Reason, SnapshotSet, State, sets
+
+REASON_KEPT: Final = timedelta(days=1)
+"""For so long, a failed one that no schedule took says why to whoever asked for it."""
 
 
 def to_delete(
@@ -19,13 +23,15 @@ def to_delete(
     good = [one for one in found if one.state(now) is State.GOOD]
     if not good:
         return []
-    own = [one for one in found if one.reason == Reason.SCHEDULED and not one.pinned]
-    counted = [one for one in own if one.state(now) is State.GOOD]
+    counted = [one for one in good if one.reason == Reason.SCHEDULED and not one.pinned]
     stay = {one.name for one in (*counted[:kept], good[0])}
     return [
         one
-        for one in reversed(own)
-        if one.name not in stay and not used & _object_names(one) and _is_over(one, good[0], now)
+        for one in reversed(found)
+        if one.name not in stay
+        and not one.pinned
+        and not used & _object_names(one)
+        and _is_over(one, good[0], now)
     ]
 
 
@@ -47,9 +53,10 @@ def sources(claims: Iterable[Object]) -> set[str]:
 def _is_over(one: SnapshotSet, newest: SnapshotSet, now: datetime) -> bool:
     match one.state(now):
         case State.GOOD:
-            return True
+            return one.reason == Reason.SCHEDULED
         case State.FAILED:
-            return one.taken < newest.taken
+            known = one.reason == Reason.SCHEDULED or now - one.taken > REASON_KEPT
+            return known and one.taken < newest.taken
         case State.UNDER_WAY:
             return False
 

@@ -1,7 +1,7 @@
 """Takes a snapshot and waits until it is a good one, or says why it is not.
 
-One that fails leaves nothing behind, where the API still answers. One whose taker was killed is known by what it lacks,
-and never counts as good.
+One that fails leaves nothing behind, where the API still answers. One that only takes longer is left to the storage,
+and the next try waits for it. One whose taker was killed is known by what it lacks, and never counts as good.
 """
 
 import contextlib
@@ -18,9 +18,10 @@ from components.tts.snapshot_job.api import EXISTS, Api, Refused, Unreachable
 from components.tts.snapshot_job.names import Object, Reason, SnapshotSet, State
 from components.tts.snapshot_job.running import Running, running
 from components.tts.snapshot_job.volume_snapshots import Place, Wish, volume_snapshots
+from components.tts.snapshot_job.wanted import Wanted, refusals
 
 FRESH: Final = timedelta(minutes=10)
-"""For so long, one taken before an upgrade is good for the next try of the same upgrade."""
+"""For so long, a good one taken before an upgrade is used by the next try of the same upgrade."""
 
 ERROR_SECONDS: Final = 30
 """For so long, an error may go away again: the snapshotter tries on by itself, and meets its own changes."""
@@ -32,6 +33,18 @@ _LONGEST_PAUSE: Final = 5.0
 
 class Failed(Exception):
     """No good snapshot was taken. Says why, in one line."""
+
+
+class Late(Failed):
+    """It was not ready in time. The storage goes on with it."""
+
+
+class Stopped(Failed):
+    """The program was told to end."""
+
+
+class NotRestorable(Failed):
+    """What is to be restored cannot be, and nothing may change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +70,9 @@ class Taker:
     def scheduled(self) -> str:
         """Takes one, then deletes what is over. Returns its name."""
         found = self._there()
-        name = self._take(found, Wish(base=self._dated(found), reason=Reason.SCHEDULED, claims=_bound(found)))
+        wish = Wish(base=self._dated(found), reason=Reason.SCHEDULED, claims=_bound(found))
+        # Another one beside it would make slow storage slower.
+        name = self._begun(wish, found.since) or self._take(found, wish)
         try:
             self._tidy()
         except (Refused, Unreachable) as error:
@@ -76,14 +91,25 @@ class Taker:
             Wish(base=self._dated(found), reason=Reason.BY_HAND, claims=_bound(found), why=why, by=by),
         )
 
-    def pre_upgrade(self, image: str) -> str | None:
-        """Takes one before `image` starts, and returns its name; None where there is nothing to take."""
+    def pre_upgrade(self, image: str, wanted: Wanted) -> str | None:
+        """Takes one before `image` starts, and returns its name; None where there is nothing to take.
+
+        Raises NotRestorable, before anything else, where the claims that the new pods are to mount cannot be made.
+        """
+        refused = refusals(self._api, wanted, self._place.stack)
+        if refused:
+            raise NotRestorable(refused[0])
         found = running(self._api, self._place.deployment)
         if found is None:
             return self._nothing(f"There is no Deployment {self._place.deployment}")
         if found.images == {image}:
             return self._nothing(f"{image} runs already")
-        claims = {volume: claim for volume, claim in found.claims.items() if claim not in found.unbound}
+        # What the new pods do not mount they cannot spoil, and the way back from a bad version waits for nothing.
+        kept = wanted.claims.items()
+        claims = {volume: claim for volume, claim in found.claims.items() if (volume, claim) in kept}
+        if found.claims and not claims:
+            return self._nothing("The new pods mount other volumes")
+        claims = {volume: claim for volume, claim in claims.items() if claim not in found.unbound}
         if not claims:
             return self._nothing("No volume has been made")
         wish = Wish(
@@ -93,6 +119,14 @@ class Taker:
             why=f"Before the upgrade to {image}",
         )
         return self._again(wish, found.since) or self._take(found, wish)
+
+    def last_good(self) -> str:
+        """What there is to go back to, in words: events are forgotten, and this one may be the last that is left."""
+        now = self._clock.now()
+        for one in names.sets(self._api.snapshots(), self._place.stack):
+            if one.state(now) is State.GOOD:
+                return f"The last good one is {one.name}, taken {one.taken:%Y-%m-%d %H:%M} UTC."
+        return "There is no good one."
 
     def _there(self) -> Running:
         found = running(self._api, self._place.deployment)
@@ -116,23 +150,27 @@ class Taker:
         One from before the pods that run now is of an earlier upgrade, and lacks what was written since.
         """
         now = self._clock.now()
-        for one in names.sets(self._api.snapshots(), self._place.stack):
-            if one.reason != wish.reason or one.why != wish.why or one.pinned:
-                continue
-            state = one.state(now)
-            # Half of one has not the claims of a whole one.
-            fits = one.claims == wish.claims and one.taken >= since and now - one.taken < FRESH
-            if state is State.GOOD:
-                if fits:
-                    self._say(f"Snapshot {one.name} is there already.")
-                    return one.name
-            elif state is State.UNDER_WAY and fits:
-                self._say(f"Snapshot {one.name} was begun, and is waited for.")
-                return self._finished(one.name, partial(self._delete, one))
-            else:
+        for one in self._earlier(wish):
+            if one.state(now) is State.GOOD and _fits(one, wish, since) and now - one.taken < FRESH:
+                self._say(f"Snapshot {one.name} is there already.")
+                return one.name
+            if one.state(now) is State.FAILED or not one.complete:
                 self._say(f"Snapshot {one.name} was left half done, and goes.")
                 self._delete(one)
+        return self._begun(wish, since)
+
+    def _begun(self, wish: Wish, since: datetime) -> str | None:
+        """The one that an earlier try began, once it is ready; None where there is none."""
+        now = self._clock.now()
+        for one in self._earlier(wish):
+            if one.state(now) is State.UNDER_WAY and _fits(one, wish, since):
+                self._say(f"Snapshot {one.name} was begun, and is waited for.")
+                return self._finished(one.name, wish, partial(self._delete, one))
         return None
+
+    def _earlier(self, wish: Wish) -> list[SnapshotSet]:
+        found = names.sets(self._api.snapshots(), self._place.stack)
+        return [one for one in found if one.reason == wish.reason and one.why == wish.why and not one.pinned]
 
     def _take(self, found: Running, wish: Wish) -> str:
         if not wish.claims:
@@ -149,7 +187,7 @@ class Taker:
                 raise
             if complete:
                 self._say(f"Snapshot {name} of {' and '.join(wish.claims.values())} is being taken.")
-                return self._finished(name, partial(self._clean, name, run, wish))
+                return self._finished(name, wish, partial(self._clean, name, run, wish))
             self._clean(name, run, wish)
             taken.add(name)
         raise Failed(f"somebody takes every name from {wish.base} on")
@@ -168,10 +206,17 @@ class Taker:
                     return False
         return True
 
-    def _finished(self, name: str, undo: Callable[[], None]) -> str:
+    def _finished(self, name: str, wish: Wish, undo: Callable[[], None]) -> str:
         start = self._clock.monotonic()
         try:
             self._wait(name)
+        except Late:
+            raise
+        except Stopped:
+            # The next try of the others goes on where this one was stopped; a person's has no next one.
+            if wish.reason is Reason.BY_HAND:
+                undo()
+            raise
         except BaseException:
             undo()
             raise
@@ -199,13 +244,16 @@ class Taker:
                 elif time_now - faulty_since >= ERROR_SECONDS:
                     raise Failed(f"snapshot {name} failed: {problem}")
             if time_now - start >= self._place.seconds:
-                raise Failed(f"snapshot {name} is not ready after {self._place.seconds:.0f} s: {problem}")
+                raise Late(
+                    f"snapshot {name} is not ready after {self._place.seconds:.0f} s: {problem}. It is left to the "
+                    "storage; where that takes longer than snapshotMinutes, set more."
+                )
             self._clock.sleep(pause)
             pause = min(pause * 1.2, _LONGEST_PAUSE)
 
     def _one(self, name: str) -> SnapshotSet:
         found = names.sets(self._api.snapshots({names.SNAPSHOT: name}), self._place.stack)
-        if not found or found[0].leaving or found[0].volumes != tuple(found[0].objects):
+        if not found or not found[0].complete:
             raise Failed(f"snapshot {name} was deleted while it was taken")
         return found[0]
 
@@ -234,6 +282,11 @@ class Taker:
             # One that was pinned, or began to change, since it was read stays.
             if all(self._api.delete_snapshot(item, as_read=True) for item in one.objects.values()):
                 self._say(f"Snapshot {one.name} is over, and goes.")
+
+
+def _fits(one: SnapshotSet, wish: Wish, since: datetime) -> bool:
+    """Whether it is of the same volumes, and of nothing earlier than the pods that run now."""
+    return one.complete and one.claims == wish.claims and one.taken >= since
 
 
 def _bound(found: Running) -> dict[str, str]:

@@ -61,6 +61,7 @@ def volume_snapshots(
         names.SETTINGS: found.settings,
         names.VOLUMES: ",".join(sorted(wish.claims)),
         names.RUN: run,
+        names.SECONDS: f"{place.seconds:.0f}",
         names.WHY: wish.why,
         names.BY: wish.by,
     }
