@@ -94,6 +94,7 @@ class Person:
             [sys.executable, "-m", "ops", *arguments, "--name", self.running.cluster.name],
             cwd=CHECKOUT,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -363,6 +364,31 @@ class TestRefused:
         running.core.delete_namespaced_pod("large", NAMESPACE, grace_period_seconds=0)
         running.core.delete_namespaced_persistent_volume_claim("large", NAMESPACE)
 
+    def test_one_that_is_deleted_while_a_person_reads(self, running: Running, person: Person) -> None:
+        snapshot = person.takes("to be deleted meanwhile")
+        process = person.start("snapshots", "restore", "local", snapshot, "--why", "a test")
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("  stays"):
+                break
+        _deleted(running, snapshot)
+        _, err = process.communicate("y\n", timeout=PATIENCE)
+        assert process.returncode == 1, "it was not refused"
+        assert f"There is no snapshot {snapshot}" in err
+        assert "Traceback" not in err
+
+    def test_one_that_is_deleted_before_the_update(
+        self, running: Running, person: Person, deployed: Deployed
+    ) -> None:
+        snapshot = person.takes("to be deleted before the update")
+        _deleted(running, snapshot)
+        said = self.refused_as_a_key(deployed, snapshot)
+        assert f"{snapshot} has no outputs to restore" in said
+        claims = running.core.list_namespaced_persistent_volume_claim(NAMESPACE).items
+        assert f"outputs-{snapshot}" not in {item.metadata.name for item in claims}, (
+            "a claim of nothing waits for ever"
+        )
+
     def test_while_another_command_works(self, person: Person, deployed: Deployed) -> None:
         snapshot = next(iter(person.listed()))
         with deployed.workspace.locked():
@@ -370,13 +396,16 @@ class TestRefused:
 
     def test_by_a_person_who_writes_the_key(self, running: Running, deployed: Deployed) -> None:
         with _snapshot(running, "foreign", stack="prod", snapshot_class=f"{NAMESPACE}-snapshots", ready=True):
-            before = dict(deployed.settings)
-            deployed.settings = {**before, "restoreFrom": "foreign"}
-            run = deployed.pulumi("up", "--yes", "--skip-preview")
-            deployed.settings = before
-            assert run.returncode != 0
-            assert "is of stack prod" in run.stdout + run.stderr
+            assert "is of stack prod" in self.refused_as_a_key(deployed, "foreign")
+
+    def refused_as_a_key(self, deployed: Deployed, snapshot: str) -> str:
+        before = dict(deployed.settings)
+        deployed.settings = {**before, "restoreFrom": snapshot}
+        run = deployed.pulumi("up", "--yes", "--skip-preview")
+        deployed.settings = before
+        assert run.returncode != 0, "it was not refused"
         deployed.up()
+        return run.stdout + run.stderr
 
 
 def test_a_restore_that_is_killed_half_way_can_be_done_again(
