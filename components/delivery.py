@@ -12,6 +12,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.custom_resource import name_of
 from components.tts.namespace import SpeechNamespaceArgs, namespace
 
 PROJECT: Final = "speech"
@@ -59,9 +60,7 @@ class Delivery(pulumi.ComponentResource):
         home = namespace(f"{name}-namespace", args.home, self)
         project = self._project(name, args)
         application = self._application(name, args, [home, project])
-        # What a custom resource has depends on its kind, so the SDK declares no properties on it.
-        metadata: pulumi.Output[dict[str, str]] = getattr(application, "metadata")  # noqa: B009
-        self.application = metadata["name"]
+        self.application = name_of(application)
         self.register_outputs({"application": self.application})
 
     def _project(self, name: str, args: DeliveryArgs) -> kubernetes.apiextensions.CustomResource:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.custom_resource import name_of
 from components.edge import INGRESS_CLASS
 
 _API_VERSION = "cert-manager.io/v1"
@@ -76,7 +77,7 @@ class ClusterIssuer(pulumi.ComponentResource):
                 issuer, self.ca_secret = self._acme(name, args.issuer), None
             case InClusterCa():
                 issuer, self.ca_secret = self._in_cluster_ca(name, args.cert_manager_namespace)
-        self.issuer_name = _name(issuer)
+        self.issuer_name = name_of(issuer)
         self.register_outputs({"issuer_name": self.issuer_name, "ca_secret": self.ca_secret})
 
     def _acme(self, name: str, acme: AcmeIssuer) -> kubernetes.apiextensions.CustomResource:
@@ -107,7 +108,7 @@ class ClusterIssuer(pulumi.ComponentResource):
                 "secretName": secret_name,
                 "duration": _CA_DURATION,
                 "privateKey": {"algorithm": "ECDSA", "size": 256},
-                "issuerRef": {"name": _name(root), "kind": "ClusterIssuer"},
+                "issuerRef": {"name": name_of(root), "kind": "ClusterIssuer"},
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -129,9 +130,3 @@ class ClusterIssuer(pulumi.ComponentResource):
             spec=spec,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
-
-
-def _name(resource: kubernetes.apiextensions.CustomResource) -> pulumi.Output[str]:
-    # What a custom resource has depends on its kind, so the SDK declares no properties on it.
-    metadata: pulumi.Output[dict[str, str]] = getattr(resource, "metadata")  # noqa: B009
-    return metadata["name"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
+from components.tts.snapshot_job.names import API_GROUP, API_VERSION
 from components.upstream.install import PROVIDER_VERSION
 
 
@@ -40,10 +41,10 @@ class SnapshotClass(pulumi.ComponentResource):
         super().__init__("tts-platform:storage:SnapshotClass", name, None, opts)
         # `driver` and `deletionPolicy` stand beside `metadata`, where apiextensions.CustomResource takes only `spec`.
         pulumi.CustomResource(
-            "kubernetes:snapshot.storage.k8s.io/v1:VolumeSnapshotClass",
+            f"kubernetes:{API_GROUP}/{API_VERSION}:VolumeSnapshotClass",
             f"{name}-class",
             {
-                "apiVersion": "snapshot.storage.k8s.io/v1",
+                "apiVersion": f"{API_GROUP}/{API_VERSION}",
                 "kind": "VolumeSnapshotClass",
                 "metadata": {"name": snapshot_class_name(args.namespace)},
                 "driver": args.driver,

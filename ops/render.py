@@ -34,8 +34,11 @@ def render(root: Path, name: str) -> Manifests:
 
 def delivered(root: Path) -> list[str]:
     """Names of the checkout's stacks that Argo CD delivers."""
-    names = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
-    return [name for name in names if stack_file.read(root, name).settings.delivery is Delivery.GITOPS]
+    return [
+        name
+        for name in stack_file.names(root)
+        if stack_file.read(root, name).settings.delivery is Delivery.GITOPS
+    ]
 
 
 def objects(stack: Stack) -> list[Object]:

@@ -23,7 +23,7 @@ from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded
 if TYPE_CHECKING:
     from kubernetes import client
 
-GROUP: Final = ("snapshot.storage.k8s.io", "v1")
+GROUP: Final = (names.API_GROUP, names.API_VERSION)
 _SECONDS: Final = 20
 
 Backend = Workspace | OwnBackend

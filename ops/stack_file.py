@@ -24,9 +24,13 @@ def path(root: Path, stack: str) -> Path:
     """The stack's file in a checkout. Raises OpsError where the checkout has no such stack."""
     file = root / f"Pulumi.{stack}.yaml"
     if not file.exists():
-        names = sorted(item.name.split(".")[1] for item in root.glob("Pulumi.*.yaml"))
-        raise OpsError(f"There is no stack {stack}: write one of {', '.join(names)}.")
+        raise OpsError(f"There is no stack {stack}: write one of {', '.join(names(root))}.")
     return file
+
+
+def names(root: Path) -> list[str]:
+    """Names of all stacks of a checkout."""
+    return sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
 
 
 def read(

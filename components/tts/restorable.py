@@ -11,11 +11,10 @@ import yaml
 
 from components.cluster import ClusterArgs
 from components.tts.restore import Restore
-from components.tts.snapshot_job.names import Object, object_name
+from components.tts.snapshot_job.names import API_GROUP, API_VERSION, Object, object_name
 from components.tts.snapshot_job.wanted import problems
 
 _SECONDS: Final = 10
-_SNAPSHOTS: Final = ("snapshot.storage.k8s.io", "v1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +69,7 @@ def _problem(
     def snapshot() -> Object:
         name = object_name(restore.snapshot, volume)
         found: Object = client.CustomObjectsApi(api).get_namespaced_custom_object(
-            *_SNAPSHOTS, namespace, "volumesnapshots", name, _request_timeout=_SECONDS
+            API_GROUP, API_VERSION, namespace, "volumesnapshots", name, _request_timeout=_SECONDS
         )
         return found
 

@@ -13,7 +13,10 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-_API_VERSION: Final = "snapshot.storage.k8s.io/v1"
+from components.custom_resource import name_of
+from components.tts.snapshot_job import names
+
+_API_VERSION: Final = f"{names.API_GROUP}/{names.API_VERSION}"
 
 _PATIENCE: Final = "2m"
 
@@ -90,9 +93,7 @@ class Seed(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create=_PATIENCE, update=_PATIENCE),
             ),
         )
-        # What a custom resource has depends on its kind, so the SDK declares no properties on it.
-        metadata: pulumi.Output[dict[str, str]] = getattr(resource, "metadata")  # noqa: B009
-        return metadata["name"]
+        return name_of(resource)
 
 
 def _name(args: SeedArgs) -> str:

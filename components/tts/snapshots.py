@@ -13,7 +13,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.tts.deployment import DEPLOYMENT
 from components.tts.restore import Restore
-from components.tts.snapshot_job.names import CRON_JOB
+from components.tts.snapshot_job.names import API_GROUP, CRON_JOB
 from components.tts.snapshot_pod import LABELS, NAME, pod_template, program
 
 PRE_UPGRADE_JOB: Final = "pre-upgrade"
@@ -32,7 +32,7 @@ _MISSED_RUN_SECONDS: Final = 82800
 
 RULES: Final[list[dict[str, Any]]] = [
     {
-        "api_groups": ["snapshot.storage.k8s.io"],
+        "api_groups": [API_GROUP],
         "resources": ["volumesnapshots"],
         "verbs": ["get", "list", "create", "delete"],
     },

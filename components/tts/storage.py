@@ -15,7 +15,7 @@ import pulumi_kubernetes as kubernetes
 from components.tts.restorable import Asked, restorable
 from components.tts.restore import Restore
 from components.tts.rollout import ASKED_CLASS, OUTPUTS_CLAIM, WEIGHTS_CLAIM
-from components.tts.snapshot_job.names import object_name
+from components.tts.snapshot_job.names import API_GROUP, object_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,4 +140,4 @@ class Storage(pulumi.ComponentResource):
 
 
 def _made_from(snapshot: pulumi.Input[str]) -> dict[str, Any]:
-    return {"api_group": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": snapshot}
+    return {"api_group": API_GROUP, "kind": "VolumeSnapshot", "name": snapshot}

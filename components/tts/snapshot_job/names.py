@@ -13,6 +13,9 @@ from typing import Any, Final
 
 Object = dict[str, Any]
 
+API_GROUP: Final = "snapshot.storage.k8s.io"
+API_VERSION: Final = "v1"
+
 VOLUME_NAMES: Final = ("outputs", "weights")
 """The volumes of a speech pod that hold data."""
 

@@ -68,7 +68,7 @@ def volume_snapshots(
     said = {key: text for key, text in annotations.items() if text}
     return [
         {
-            "apiVersion": "snapshot.storage.k8s.io/v1",
+            "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
             "kind": "VolumeSnapshot",
             "metadata": {
                 "name": names.object_name(name, volume),
