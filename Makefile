@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
-TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY
+TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore audit test-gitops
+.PHONY: help up down status test test-packages check preview destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,16 @@ restore: $(INSTALLED) ## Put a snapshot back, with new volumes: make restore STA
 	@test -n "$$STACK" -a -n "$$SNAPSHOT" || { echo "error: make restore STACK=prod SNAPSHOT=<one that make snapshots shows>"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots restore --name="$$NAME" $(if $(WHY),--why="$$WHY") \
 		$(if $(WITH_IMAGE),--with-image) $(if $(YES),--yes) $(if $(BRANCH),--branch="$$BRANCH") -- "$$STACK" "$$SNAPSHOT"
+
+pin: $(INSTALLED) ## Keep a snapshot however old it gets: make pin STACK=prod SNAPSHOT=... WHY=... (OFF=1 lets it go again)
+	@test -n "$$STACK" -a -n "$$SNAPSHOT" || { echo "error: make pin STACK=prod SNAPSHOT=<one that make snapshots shows>"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots pin --name="$$NAME" $(if $(WHY),--why="$$WHY") \
+		$(if $(OFF),--off) -- "$$STACK" "$$SNAPSHOT"
+
+prune: $(INSTALLED) ## Delete old ones that only the storage has, for good: make prune STACK=prod DAYS=90 WHY=... (YES=1 does not ask)
+	@test -n "$$STACK" -a -n "$$DAYS" || { echo "error: name the days that they are old at least: make prune STACK=prod DAYS=90"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops snapshots prune --name="$$NAME" --older-than="$$DAYS" \
+		$(if $(WHY),--why="$$WHY") $(if $(YES),--yes) -- "$$STACK"
 
 audit: $(INSTALLED) ## Show who did what to a stack's snapshots: make audit STACK=prod
 	@test -n "$$STACK" || { echo "error: name a stack: make audit STACK=prod"; exit 1; }

@@ -68,7 +68,7 @@ class StackCluster:
         for item in named:
             if item.stack == self.stack:
                 return item
-        seen = f"python -m ops snapshots list {self.stack} shows what there is."
+        seen = f"make snapshots STACK={self.stack} shows what there is."
         if named:
             raise OpsError(
                 f"Snapshot {name} is of stack {named[0].stack or '?'}, not of {self.stack}: {seen}"

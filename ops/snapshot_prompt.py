@@ -51,7 +51,7 @@ def _shown(chosen: Plan, brings_back: str) -> list[str]:
         f"  {key}: {_value(chosen.before[key])} becomes {_value(chosen.settings[key])}" for key in changes
     ]
     if "image" not in changes and chosen.taken_with not in ("", chosen.image):
-        lines.append(f"  image  stays {chosen.image}; it was taken with {chosen.taken_with} (--with-image)")
+        lines.append(f"  image  stays {chosen.image}; it was taken with {chosen.taken_with} (WITH_IMAGE=1)")
     if "image" in changes and "@" in chosen.image_id and "@" not in chosen.taken_with:
         lines.append(f"  image  ran as {chosen.image_id}: write that if the tag has been moved since")
     return lines

@@ -130,13 +130,9 @@ def _refuse_other_volumes(snapshot: SnapshotSet, volumes: tuple[str, ...]) -> No
     missing = [volume for volume in volumes if volume not in snapshot.objects]
     if missing:
         there, lacks = ", ".join(snapshot.objects), ", ".join(missing)
-        had = f"Snapshot {snapshot.name} has {there} and not {lacks}, which the service "
-        if missing == [WEIGHTS_CLAIM]:
-            raise OpsError(
-                f"{had}mounts now. Choose another, or take {_SIZES[WEIGHTS_CLAIM]} out first, as it was then: the "
-                "volume of the weights goes with it."
-            )
-        raise OpsError(f"{had}mounts: choose another.")
+        raise OpsError(
+            f"Snapshot {snapshot.name} has {there} and not {lacks}, which the service mounts: choose another."
+        )
 
 
 def _refuse_too_big(snapshot: SnapshotSet, volumes: tuple[str, ...], settings: Mapping[str, Any]) -> None:
@@ -172,7 +168,7 @@ def _environment(snapshot: SnapshotSet) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         ran = f" It ran {snapshot.image}." if snapshot.image else ""
         raise OpsError(
-            f"Snapshot {snapshot.name} has no settings recorded: leave --with-image out.{ran}"
+            f"Snapshot {snapshot.name} has no settings recorded: restore without WITH_IMAGE.{ran}"
         ) from None
     # Slow to import, and only this needs it.
     from stacks.arguments import ENVIRONMENT

@@ -50,7 +50,7 @@ def take(cluster: StackCluster, why: str, by: str, say: Say) -> str:
             raise OpsError(f"The snapshot failed: {said or _failure(cluster, name)}")
         if not said:
             raise OpsError(
-                f"It is taken, and Job {name} does not say its name: python -m ops snapshots list."
+                f"It is taken, and Job {name} does not say its name: make snapshots STACK={cluster.stack} shows it."
             )
         return said
     raise OpsError(

@@ -182,7 +182,7 @@ def _noted(stack: str, note: Note, act: str, done: str) -> Iterator[None]:
 
 
 def _unpin(stack: str, snapshot: str) -> str:
-    return f"python -m ops snapshots pin {stack} {snapshot} --off"
+    return f"make pin STACK={stack} SNAPSHOT={snapshot} OFF=1"
 
 
 @app.command()

@@ -158,10 +158,11 @@ def _restore(text: object) -> Restore:
 
 
 def _handle(text: str) -> str:
-    if not text.strip() or re.search(r"\s", text):
+    # What jq says of a handle that it does not find is no name either.
+    if not text.strip() or re.search(r"\s", text) or text == "null":
         raise Refusal(
             "is not the handle of a snapshot.",
-            "Write what python -m ops snapshots list --json calls handle (snap-0123456789abcdef0).",
+            "Write what ops snapshots list --json calls handle (snap-0123456789abcdef0), as docs/snapshots.md shows.",
         )
     return text
 

@@ -63,6 +63,8 @@ HOSTILE = [
         ("snapshots", ["STACK", "NAME"]),
         ("snapshot", ["STACK", "NAME", "WHY"]),
         ("restore", ["STACK", "NAME", "SNAPSHOT", "WHY", "BRANCH"]),
+        ("pin", ["STACK", "NAME", "SNAPSHOT", "WHY"]),
+        ("prune", ["STACK", "NAME", "DAYS", "WHY"]),
         ("audit", ["STACK", "NAME"]),
         ("down", ["NAME"]),
         ("status", ["NAME"]),
@@ -82,7 +84,16 @@ def test_it_is_one_argument_letter_by_letter(
     assert "hi" not in said, "a pipeline that passes an image on would run whatever somebody calls it"
 
 
-OPTIONS = ("--image=", "--branch=", "--to=", "--name=", "--why=")
+OPTIONS = ("--image=", "--branch=", "--to=", "--name=", "--why=", "--older-than=")
+
+
+def test_nothing_is_let_go_or_deleted_unasked_but_by_a_word(venv: Path) -> None:
+    pin = ("pin", "STACK=prod", "SNAPSHOT=x")
+    assert "--off" not in make(venv, *pin), "the schedule would delete what somebody keeps"
+    assert "--off" in make(venv, *pin, "OFF=1")
+    prune = ("prune", "STACK=prod", "DAYS=90")
+    assert "--yes" not in make(venv, *prune), "data would go for good before anybody has seen of what"
+    assert "--yes" in make(venv, *prune, "YES=1")
 
 
 def test_what_is_in_the_environment_will_do(venv: Path) -> None:

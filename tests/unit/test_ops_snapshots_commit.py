@@ -215,7 +215,7 @@ class TestCommand:
         result = self.run()
         assert result.exit_code == 0, result.exception
         assert self.pinned(api), "a review takes a week, and the schedule keeps seven days"
-        assert f"ops snapshots pin prod {NAME} --off" in result.stdout
+        assert f"make pin STACK=prod SNAPSHOT={NAME} OFF=1" in result.stdout
         assert clone.git("branch", "--list", "restore/*").strip() == f"restore/prod-{NAME}"
         (page,) = api.objects["configmaps"].values()
         said = [json.loads(text)["what"].partition(" in commit")[0] for text in page["data"].values()]

@@ -51,6 +51,9 @@ REFUSED: list[tuple[str, Mapping[str, Any], str]] = [
     ("restoreFrom", {"restoreFrom": f"{NAME}@1"}, "names no snapshot"),
     ("restoreFrom", {"snapshots": "none", "restoreFrom": NAME}, "snapshots is none"),
     ("weightsFrom", {"weightsFrom": "snap 1"}, "not the handle"),
+    # As a pipe through jq leaves them where there is no such snapshot.
+    ("weightsFrom", {"weightsFrom": "null"}, "not the handle"),
+    ("outputsFrom", {"outputsFrom": "null"}, "not the handle"),
     ("weightsFrom", {"weightsFrom": "snap-1"}, "weightsSize is not set"),
     ("outputsFrom", {"snapshots": "none", "outputsFrom": "snap-1"}, "snapshots is none"),
     (
