@@ -22,7 +22,7 @@ from ops.snapshot_commit import record
 from ops.snapshot_restore import Plan
 from ops.snapshots import app
 from ops.workspace import OwnBackend
-from tests.support import api_server
+from tests.support import api_server, pages
 from tests.support.api_server import Api
 
 ROOT = Path(__file__).parents[2]
@@ -220,6 +220,16 @@ class TestCommand:
         (page,) = api.objects["configmaps"].values()
         said = [json.loads(text)["what"].partition(" in commit")[0] for text in page["data"].values()]
         assert said == ["restore asked", "recorded"]
+
+    def test_one_that_a_person_made_of_a_handle_is_restored_too(self, api: Api, clone: Clone) -> None:
+        made = pages.objects("snapshots.md")[3]
+        api.add("volumesnapshots", {**made, "status": {"readyToUse": True, "restoreSize": "2Gi"}})
+        result = CliRunner().invoke(
+            app, ["restore", "prod", "lost", "--why", "the namespace went"], input="y\n"
+        )
+        assert result.exit_code == 0, f"docs/snapshots.md promises it: {result.exception}"
+        assert "everything since 2025-12-20 02:00 UTC" in result.stderr
+        assert "restoreFrom: lost" in clone.git("show", "restore/prod-lost:Pulumi.prod.yaml")
 
     def test_one_that_goes_while_a_person_thinks_is_refused(
         self, api: Api, clone: Clone, monkeypatch: pytest.MonkeyPatch
