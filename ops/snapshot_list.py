@@ -13,10 +13,10 @@ from rich.table import Table
 
 from components.tts.snapshot_job import names
 from components.tts.snapshot_job.names import SnapshotSet, State
+from components.tts.snapshot_job.quantity import amount
 from ops.release import short
 from ops.snapshot_cluster import age
 from ops.snapshot_restore import restore_size
-from stacks.quantity import amount
 
 
 def table(stack: str, snapshots: Sequence[SnapshotSet], now: datetime) -> Table:

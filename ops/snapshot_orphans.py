@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from rich.markup import escape
 from rich.table import Table
 
 from components.tts.snapshot_job import names
+from components.tts.snapshot_job.names import State
 from ops.errors import OpsError
 from ops.snapshot_cluster import GROUP, Object, StackCluster, age
 
@@ -40,6 +41,9 @@ class Orphan:
     driver: str
     taken: datetime
     size: str
+    pinned: bool
+    """Whether a person wants it kept."""
+
     content: Object
 
 
@@ -82,6 +86,7 @@ def _orphan(content: Object) -> Orphan:
         if taken
         else datetime.fromisoformat(content["metadata"]["creationTimestamp"]),
         size=f"{size / 1024**3:.1f}Gi".replace(".0Gi", "Gi") if size else "-",
+        pinned=(content["metadata"].get("labels") or {}).get(names.KEEP) == names.KEPT,
         content=content,
     )
 
@@ -91,11 +96,11 @@ def table(stack: str, found: Sequence[Orphan], now: datetime) -> Table:
     made = Table(
         title=f"Snapshots of stack {stack} that only the storage has, and that cost until they are pruned"
     )
-    for heading in ("was", "taken", "size", "storage", "handle"):
+    for heading in ("was", "taken", "size", "pinned", "storage", "handle"):
         made.add_column(heading, overflow="fold")
     for one in found:
         taken = f"{one.taken:%Y-%m-%d %H:%M} UTC, {age(one.taken, now)} ago"
-        cells = (one.snapshot, taken, one.size, one.driver, one.handle or "-")
+        cells = (one.snapshot, taken, one.size, "yes" if one.pinned else "", one.driver, one.handle or "-")
         made.add_row(*(escape(cell) for cell in cells))
     return made
 
@@ -106,10 +111,28 @@ def as_json(one: Orphan) -> dict[str, Any]:
         "volume_snapshot": one.snapshot,
         "taken": names.time_text(one.taken),
         "size": one.size,
+        "pinned": one.pinned,
         "driver": one.driver,
         "handle": one.handle or None,
         "content": one.content["metadata"]["name"],
     }
+
+
+def prunable(cluster: StackCluster, now: datetime, days: int, *, last: bool) -> list[Orphan]:
+    """Those of so many days that nobody has pinned.
+
+    Raises OpsError where the stack has no good snapshot beside them, unless the `last` ones may go: after the loss of
+    a namespace every snapshot is an orphan, and the only way back.
+    """
+    least = timedelta(days=days)
+    found = [one for one in orphans(cluster) if not one.pinned and now - one.taken >= least]
+    good = any(one.stack == cluster.stack and one.state(now) is State.GOOD for one in cluster.snapshots())
+    if found and not good and not last:
+        raise OpsError(
+            f"Stack {cluster.stack} has no good snapshot but these {len(found)}, and nothing is deleted: take one "
+            f'first (make snapshot STACK={cluster.stack} WHY="..."), or delete them all the same with --even-the-last.'
+        )
+    return found
 
 
 def prune(cluster: StackCluster, found: Sequence[Orphan]) -> None:

@@ -16,12 +16,12 @@ from typing import Any, Final
 from components.tts.restore import Restore
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from components.tts.snapshot_job.names import SnapshotSet, State
+from components.tts.snapshot_job.quantity import amount
 from ops.audit import Note, note_done
 from ops.errors import OpsError
 from ops.snapshot_cluster import Backend, StackCluster
 from ops.snapshot_settings import LOCAL, how_to_bring
 from ops.workspace import OwnBackend
-from stacks.quantity import amount
 
 RESTORE_FROM: Final = "restoreFrom"
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -145,18 +145,19 @@ def prune(
     stack: StackName,
     older_than: Annotated[int, typer.Option(min=0, help="Days that they are old at least.")],
     why: Annotated[str, typer.Option(help="What for, in your words.")] = "",
+    even_the_last: Annotated[
+        bool, typer.Option("--even-the-last", help="Also where the stack has no other good snapshot.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     name: ClusterName = "default",
 ) -> None:
-    """Deletes from the storage what list --orphans shows, for good."""
+    """Deletes from the storage what list --orphans shows and nobody has pinned, for good."""
     now = datetime.now(UTC)
     with answers(stack):
         cluster = connected(backend(stack, name))
-        found = [
-            one for one in snapshot_orphans.orphans(cluster) if now - one.taken >= timedelta(days=older_than)
-        ]
+        found = snapshot_orphans.prunable(cluster, now, older_than, last=even_the_last)
         if not found:
-            output.print(f"Nothing to delete: no orphan of stack {stack} is that old.")
+            output.print(f"Nothing to delete: no orphan of stack {stack} that is not pinned is that old.")
             return
         _wide().print(snapshot_orphans.table(stack, found, now))
         if not yes:

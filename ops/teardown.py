@@ -108,7 +108,11 @@ def _as_the_cloud_knows_them(pulumi: Pulumi, volumes: list[Kept]) -> list[Kept]:
 
 def _snapshots(pulumi: Pulumi, resources: Sequence[Resource]) -> list[Kept]:
     """What is retained of snapshots: their objects go with the namespace, and the storage's stay."""
-    classes = {item["outputs"]["metadata"]["name"] for item in resources if item["type"] == _SNAPSHOT_CLASS}
+    classes = {
+        item["outputs"]["metadata"]["name"]
+        for item in resources
+        if item["type"] == _SNAPSHOT_CLASS and item["outputs"].get("deletionPolicy") == "Retain"
+    }
     outputs = _outputs(pulumi) if classes else {}
     if "kubeconfig" not in outputs:
         return []

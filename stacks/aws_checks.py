@@ -11,11 +11,11 @@ from components.edge import Exposure
 from components.gpu_instances import INSTANCES, allocatable, known, pods_per_node, shortfall
 from components.storage_backend import StorageBackend
 from components.tts.rollout import Rollout
+from components.tts.snapshot_job.quantity import amount
 from stacks.checks import Check, Context
 from stacks.choices import AccessMode, Snapshots
 from stacks.engines import ESPEAK
 from stacks.problems import Problem
-from stacks.quantity import amount
 from stacks.versions import EKS
 
 _GIB = 1024**3

@@ -11,11 +11,11 @@ from typing import Any
 from components.edge import Exposure
 from components.tts.engine import Engine
 from components.tts.rollout import WEIGHTS_CLAIM, Rollout
+from components.tts.snapshot_job.quantity import amount
 from stacks.choices import AccessMode, Issuer
 from stacks.engines import CUSTOM, ENGINES, VLLM_OMNI
 from stacks.problems import Problem
 from stacks.profile import Profile
-from stacks.quantity import amount
 from stacks.settings import ExistingClaim
 from stacks.versions import CERT_MANAGERS
 

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from components.storage_backend import EBS_STORAGE_CLASS, EFS_STORAGE_CLASS, StorageBackend
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
+from components.tts.snapshot_job.quantity import amount
 from stacks.checks import Check, Context
 from stacks.choices import Delivery
 from stacks.problems import Problem
-from stacks.quantity import amount
 from stacks.settings import ExistingClaim
 
 _LOST = "would delete the volume that is there, with everything in it"

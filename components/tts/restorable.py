@@ -27,18 +27,18 @@ class Asked:
 
 
 def restorable(
-    asked: Asked, namespace: pulumi.Input[str], restore: Restore, volume: str
+    asked: Asked, namespace: pulumi.Input[str], restore: Restore, volume: str, size: str
 ) -> pulumi.Output[str]:
-    """Name of the VolumeSnapshot of one volume, once it is seen to be ready and of this stack.
+    """Name of the VolumeSnapshot of one volume, once it is seen to be ready, of this stack, and no larger than `size`.
 
     Fails the preview or the update in one line otherwise, and with it every claim that is to be made from it. A claim
-    that is there is not made again: what it came from may be gone.
+    that has a volume is not made again: what it came from may be gone.
     """
     answer = pulumi.Output.all(namespace, asked.cluster.kubeconfig, asked.cluster.context)
 
     def checked(values: list[Any]) -> str:
         home, kubeconfig, context = map(str, values)
-        problem = _problem(asked.stack, home, restore, volume, kubeconfig, context)
+        problem = _problem(asked.stack, home, restore, volume, size, kubeconfig, context)
         if problem is not None:
             raise pulumi.RunError(problem)
         return object_name(restore.snapshot, volume)
@@ -48,7 +48,7 @@ def restorable(
 
 
 def _problem(
-    stack: str, namespace: str, restore: Restore, volume: str, kubeconfig: str, context: str
+    stack: str, namespace: str, restore: Restore, volume: str, size: str, kubeconfig: str, context: str
 ) -> str | None:
     # Not above: a program that restores nothing has no need of it.
     from kubernetes import client, config
@@ -62,9 +62,10 @@ def _problem(
         api = config.new_client_from_config(config_file=kubeconfig, context=context)
 
     def claim() -> Any:
-        return client.CoreV1Api(api).read_namespaced_persistent_volume_claim(
+        found = client.CoreV1Api(api).read_namespaced_persistent_volume_claim(
             restore.claim(volume), namespace, _request_timeout=_SECONDS
         )
+        return api.sanitize_for_serialization(found)
 
     def snapshot() -> Object:
         name = object_name(restore.snapshot, volume)
@@ -82,9 +83,8 @@ def _problem(
             return None
 
     try:
-        if found(claim) is not None:
-            return None
-        return next(iter(problems(str(restore), volume, stack, found(snapshot))), None)
+        answer = problems(str(restore), volume, stack, size, found(claim), found(snapshot))
+        return next(iter(answer), None)
     except (ApiException, HTTPError) as error:
         said = " ".join(str(error).split())[:200]
         return f"tts-platform:restoreFrom: {restore}: the cluster does not say whether it is there ({said})."

@@ -75,7 +75,7 @@ class Seed(pulumi.ComponentResource):
         self, name: str, args: SeedArgs, content: kubernetes.apiextensions.CustomResource
     ) -> pulumi.Output[str]:
         resource = kubernetes.apiextensions.CustomResource(
-            f"{name}-snapshot",
+            f"{name}-{args.volume}From",
             api_version=_API_VERSION,
             kind="VolumeSnapshot",
             metadata={

@@ -165,6 +165,7 @@ class TtsService(pulumi.ComponentResource):
                 engine=args.engine.name,
                 new_image=args.image,
                 claims=self._claims(),
+                sizes={volume: wishes.size for volume, wishes in self._volumes().items()},
                 restore=args.restore,
                 plan=args.snapshots,
             ),
@@ -174,9 +175,12 @@ class TtsService(pulumi.ComponentResource):
 
     def _claims(self) -> dict[str, str]:
         """What the pods mount, by volume."""
-        volumes = [OUTPUTS_CLAIM, *([WEIGHTS_CLAIM] if self._args.weights else [])]
         restore = self._args.restore
-        return {volume: restore.claim(volume) if restore else volume for volume in volumes}
+        return {volume: restore.claim(volume) if restore else volume for volume in self._volumes()}
+
+    def _volumes(self) -> dict[str, Volume]:
+        wishes = {OUTPUTS_CLAIM: self._args.outputs, WEIGHTS_CLAIM: self._args.weights}
+        return {volume: wish for volume, wish in wishes.items() if wish is not None}
 
     def _service(self) -> kubernetes.core.v1.Service:
         return kubernetes.core.v1.Service(

@@ -14,6 +14,7 @@ import pulumi_kubernetes as kubernetes
 from components.tts.deployment import DEPLOYMENT
 from components.tts.restore import Restore
 from components.tts.snapshot_job.names import API_GROUP, CRON_JOB
+from components.tts.snapshot_job.wanted import listed
 from components.tts.snapshot_pod import LABELS, NAME, pod_template, program
 
 PRE_UPGRADE_JOB: Final = "pre-upgrade"
@@ -98,6 +99,9 @@ class SnapshotsArgs:
     claims: Mapping[str, str]
     """What they are to mount, by volume. Plain text: the Job comes before the claims."""
 
+    sizes: Mapping[str, str]
+    """What those claims ask for, by volume."""
+
     restore: Restore | None = None
     """Where those claims come from: seen to be there before anything changes."""
 
@@ -181,7 +185,8 @@ class Snapshots(pulumi.ComponentResource):
                     "metadata": {"labels": LABELS},
                     "spec": {
                         "backoff_limit": _TRIES_AFTER_THE_FIRST,
-                        "active_deadline_seconds": plan.seconds + _MARGIN_SECONDS,
+                        # What is not ready in time is waited for once more, by the next try.
+                        "active_deadline_seconds": 2 * plan.seconds + _MARGIN_SECONDS,
                         # Also of those that a person made of this template.
                         "ttl_seconds_after_finished": _WEEK_SECONDS,
                         "template": self._pod("scheduled"),
@@ -227,11 +232,10 @@ class Snapshots(pulumi.ComponentResource):
         annotations = {}
         if what == "pre-upgrade":
             environment["IMAGE"] = self._args.new_image
-            environment["CLAIMS"] = ",".join(
-                f"{volume}={claim}" for volume, claim in self._args.claims.items()
-            )
+            environment["CLAIMS"] = listed(self._args.claims)
             if self._args.restore is not None:
                 environment["RESTORE"] = str(self._args.restore)
+                environment["SIZES"] = listed(self._args.sizes)
             annotations = {AFTER: plan.after} if plan.after else {}
         return pod_template(plan.image, what, environment, annotations)
 

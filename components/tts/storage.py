@@ -5,8 +5,9 @@ further claims beside the first ones, which stay, and no claim that was restored
 what was written since is in no snapshot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -100,17 +101,24 @@ class Storage(pulumi.ComponentResource):
         return self._claim(
             restore.claim(volume),
             wishes,
-            self._source(restore, volume),
+            self._source(restore, volume, wishes.size),
             pulumi.ResourceOptions(parent=self, retain_on_delete=True, depends_on=[*self._args.before]),
+            # It may be there from an earlier time, with the size of then as another field manager's.
+            {"pulumi.com/patchForce": "true"},
         )
 
-    def _source(self, restore: Restore, volume: str) -> pulumi.Input[str]:
+    def _source(self, restore: Restore, volume: str, size: str) -> pulumi.Input[str]:
         if self._args.asked is None:
             return object_name(restore.snapshot, volume)
-        return restorable(self._args.asked, self._args.namespace, restore, volume)
+        return restorable(self._args.asked, self._args.namespace, restore, volume, size)
 
     def _claim(
-        self, claim: str, wishes: Volume, snapshot: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
+        self,
+        claim: str,
+        wishes: Volume,
+        snapshot: pulumi.Input[str] | None,
+        opts: pulumi.ResourceOptions,
+        annotations: Mapping[str, str] = MappingProxyType({}),
     ) -> pulumi.Output[str]:
         # Empty, unlike none at all, is no class: the cluster would fill in its default, and make a volume of it.
         storage_class = wishes.storage_class if wishes.volume_name is None else ""
@@ -125,6 +133,7 @@ class Storage(pulumi.ComponentResource):
                     "pulumi.com/skipAwait": "true",
                     # The cluster fills in its default, and nobody could tell it from one that was asked for.
                     ASKED_CLASS: "" if storage_class is None else storage_class,
+                    **annotations,
                 },
             },
             spec={

@@ -143,7 +143,7 @@ def test_a_handle_that_nobody_knows_is_told_within_minutes(
     run = deployed.pulumi("up", "--yes", "--skip-preview")
     assert run.returncode != 0, "a claim of nothing would wait for ever"
     assert time.monotonic() - started < 240, "somebody waits for this"
-    assert "weights-seed-snapshot" in run.stdout + run.stderr, "nobody could tell what to mend"
+    assert "weightsFrom" in run.stdout + run.stderr, "nobody could tell what to mend"
     assert _weights(running).metadata.uid == before
     assert running.speech_pod().metadata.uid == pod
     assert speaks(any_door)

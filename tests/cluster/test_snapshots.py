@@ -518,6 +518,33 @@ def test_the_schedule_takes_one(running: Running, person: Person) -> None:
     batch.delete_namespaced_job("today", NAMESPACE, propagation_policy="Background")
 
 
+def test_what_only_the_storage_has_is_pruned_by_a_person(running: Running, person: Person) -> None:
+    snapshot = person.takes("to be retained")
+    objects = client.CustomObjectsApi(running.api)
+    name = names.object_name(snapshot, "outputs")
+    content = objects.get_namespaced_custom_object(*_GROUP, NAMESPACE, "volumesnapshots", name)["status"][
+        "boundVolumeSnapshotContentName"
+    ]
+    # As prod's class has it.
+    objects.patch_cluster_custom_object(
+        *_GROUP, "volumesnapshotcontents", content, {"spec": {"deletionPolicy": "Retain"}}
+    )
+    _deleted(running, snapshot)
+    orphans = json.loads(person.does("snapshots", "list", "local", "--orphans", "--json"))
+    assert content in {orphan["content"] for orphan in orphans}, "nobody knows what it costs"
+    person.does("snapshots", "prune", "local", "--older-than", "1", "--yes")
+    assert _contents(running, content), "it is of today"
+    person.does("snapshots", "prune", "local", "--older-than", "0", "--yes", "--why", "the bill")
+    # The driver's sidecar lets go of it once the storage has deleted it.
+    eventually(lambda: not _contents(running, content), PATIENCE, "the storage has deleted it")
+    assert "pruned" in {entry["what"] for entry in json.loads(person.does("audit", "local", "--json"))}
+
+
+def _contents(running: Running, name: str) -> list[str]:
+    found = client.CustomObjectsApi(running.api).list_cluster_custom_object(*_GROUP, "volumesnapshotcontents")
+    return [item["metadata"]["name"] for item in found["items"] if item["metadata"]["name"] == name]
+
+
 class TestAudit:
     WRITERS, EACH = 10, 20
 

@@ -3,27 +3,33 @@
 A restore by a commit ends well, or changes nothing.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from kubernetes import client
 
 from components.tts.restore import Restore
 from components.tts.snapshot_job import names
-from components.tts.snapshot_job.names import State
 from ops import stack_file
 from tests.cluster.conftest import speaks
 from tests.cluster.running import NAMESPACE, SPEECH, eventually
 from tests.cluster.test_snapshots import no_snapshots
 from tests.gitops.delivered import PATIENCE, STACK, Delivered
 
+WRITE = """
+import os, sys
+with open("/outputs/note", "w") as file:
+    file.write(sys.argv[1])
+    os.fsync(file.fileno())
+"""
+
+READ = 'print(open("/outputs/note").read())'
+
 
 def test_a_release_begins_with_a_snapshot(delivered: Delivered) -> None:
     before = set(taken(delivered))
     (old,) = delivered.images()
-    commit = delivered.release_the_other()
-    assert delivered.webhook().status_code == 200
-    delivered.until_healthy_at(commit)
+    delivered.until_healthy_at(released(delivered))
     new = taken(delivered).keys() - before
     (name,) = new
     (image,) = delivered.images()
@@ -38,8 +44,7 @@ def test_a_release_begins_with_a_snapshot(delivered: Delivered) -> None:
 def test_without_one_it_does_not_begin(delivered: Delivered) -> None:
     before = delivered.images()
     with no_snapshots(delivered.running):
-        commit = delivered.release_the_other()
-        assert delivered.webhook().status_code == 200
+        commit = released(delivered)
         eventually(lambda: "pre-upgrade" in said(delivered), PATIENCE, "the Application says what failed")
         assert delivered.images() == before
         assert speaks(delivered.door)
@@ -49,12 +54,24 @@ def test_without_one_it_does_not_begin(delivered: Delivered) -> None:
 
 
 def test_a_restore_by_a_commit(delivered: Delivered) -> None:
-    now = datetime.now(UTC)
-    snapshot = next(one.name for one in taken(delivered).values() if one.state(now) is State.GOOD)
+    running = delivered.running
+    running.python(running.speech_pod(), "speech", WRITE, "as it was")
+    before = set(taken(delivered))
+    delivered.until_healthy_at(released(delivered))
+    (snapshot,) = taken(delivered).keys() - before
+    eventually(lambda: len(running.all_pods(NAMESPACE, SPEECH)) == 1, PATIENCE, "the old pod has ended")
+    running.python(running.speech_pod(), "speech", WRITE, "spoiled")
     commit = restores(delivered, snapshot)
     delivered.until_healthy_at(commit)
     eventually(lambda: mounted(delivered) == {f"outputs-{snapshot}"}, PATIENCE, "the old pod has ended")
+    assert running.python(running.speech_pod(), "speech", READ) == "as it was"
     assert speaks(delivered.door)
+
+
+def released(delivered: Delivered) -> str:
+    commit = delivered.release_the_other()
+    assert delivered.webhook().status_code == 200
+    return commit
 
 
 def test_one_that_cannot_be_restored_changes_nothing(delivered: Delivered) -> None:

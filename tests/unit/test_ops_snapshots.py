@@ -587,6 +587,7 @@ class TestPin:
         return machine.api.objects["volumesnapshots"][f"{NAME}-outputs"]["metadata"]["labels"].get("keep")
 
     def test_it_is_kept_until_somebody_says_otherwise(self, machine: Machine) -> None:
+        machine.api.add("volumesnapshotcontents", content(f"c-{NAME}-outputs", f"{NAME}-outputs"))
         assert machine.run("snapshots", "pin", "local", NAME, "--why", "golden").exit_code == 0
         assert self.keep(machine) == "true"
         off = machine.run("snapshots", "pin", "local", NAME, "--off")
@@ -669,6 +670,24 @@ class TestPrune:
             }
         assert [entry["what"] for entry in machine.entries()] == ["prune asked", "pruned"]
         assert machine.entries()[0]["snapshot"] == f"{NAME}-outputs, a-outputs"
+
+    def test_pinned_ones_stay(self, machine: Machine) -> None:
+        for item in machine.api.objects["volumesnapshotcontents"].values():
+            item["metadata"]["labels"] = {"keep": "true"}
+        before = self.left(machine)
+        said = machine.run("snapshots", "prune", "local", "--older-than", "0", "--yes").stdout
+        assert "Nothing to delete" in said
+        assert self.left(machine) == before
+
+    def test_the_only_way_back_is_not_pruned_by_a_scheduler(self, machine: Machine) -> None:
+        # The namespace is gone, and with it every VolumeSnapshot.
+        machine.api.objects["volumesnapshots"].clear()
+        before = self.left(machine)
+        error = machine.run("snapshots", "prune", "local", "--older-than", "0", "--yes").exception
+        assert "has no good snapshot but these 4" in str(error)
+        assert self.left(machine) == before
+        machine.run("snapshots", "prune", "local", "--older-than", "0", "--even-the-last", "--yes")
+        assert self.left(machine) == {"snap-theirs", "snap-prods"}
 
     def test_it_asks(self, machine: Machine) -> None:
         before = self.left(machine)

@@ -132,7 +132,7 @@ class TestAsked:
         asked = Asked(cluster=_connection(cluster), stack="dev")
 
         def program() -> None:
-            restorable(asked, "tts", parse(text), "outputs")
+            restorable(asked, "tts", parse(text), "outputs", DISK.size)
 
         with pytest.raises(pulumi.RunError) as error:
             record(program)
@@ -161,8 +161,32 @@ class TestAsked:
         )
 
     def test_unless_it_has_been_restored(self, cluster: ClusterApi) -> None:
-        cluster.add("persistentvolumeclaims", {"metadata": {"name": f"outputs-{SNAPSHOT}"}})
+        self.there(cluster, "Bound")
         assert self.claim_made(cluster), "what was restored would be out of reach with its snapshot gone"
+
+    def test_a_claim_that_still_waits_for_its_volume_needs_the_snapshot(self, cluster: ClusterApi) -> None:
+        self.there(cluster, "Pending")
+        assert "has no outputs to restore" in self.refused(cluster), "the pods would wait for ever"
+        self.snapshot(cluster, readyToUse=True)
+        assert self.claim_made(cluster)
+
+    def test_a_claim_that_goes_is_not_mounted_again(self, cluster: ClusterApi) -> None:
+        self.there(cluster, "Bound", deletionTimestamp="2025-12-20T01:59:30Z")
+        self.snapshot(cluster, readyToUse=True)
+        assert f"outputs-{SNAPSHOT} is being deleted" in self.refused(cluster)
+
+    def test_one_that_is_too_big_is_refused(self, cluster: ClusterApi) -> None:
+        self.snapshot(cluster, readyToUse=True, restoreSize="5Ti")
+        assert f"needs 5Ti for outputs, and outputsSize is {DISK.size}: set it to 5Ti" in self.refused(
+            cluster
+        )
+
+    def there(self, cluster: ClusterApi, phase: str, **metadata: Any) -> None:
+        """The claim of an earlier try."""
+        cluster.add(
+            "persistentvolumeclaims",
+            {"metadata": {"name": f"outputs-{SNAPSHOT}", **metadata}, "status": {"phase": phase}},
+        )
 
     def test_a_cluster_that_does_not_say_is_told_of(self, cluster: ClusterApi) -> None:
         cluster.broken = lambda _method, _path: 403

@@ -90,4 +90,4 @@ def test_nobody_waits_for_it_for_longer_than_minutes() -> None:
         Seed("seed", "tts", SEED, pulumi.ResourceOptions(transformations=[noted]))
 
     record(program)
-    assert create == {"seed-snapshot": "2m"}, "Pulumi's own patience is ten minutes"
+    assert create == {"seed-weightsFrom": "2m"}, "Pulumi's own patience is ten minutes"

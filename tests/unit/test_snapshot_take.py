@@ -314,6 +314,18 @@ class TestAFailure:
         ]
         assert taker(cluster, fake_time).scheduled() == NAME, "the snapshotter tries again by itself"
 
+    def test_an_error_from_before_it_was_cut_says_nothing(
+        self, cluster: ClusterApi, fake_time: FakeTime
+    ) -> None:
+        def uploading(item: Object) -> None:
+            broken(item)
+            item["status"]["creationTime"] = "2025-12-20T02:00:01Z"
+
+        cluster.on_create = uploading
+        fake_time.while_waiting = [*[lambda: None] * 60, partial(to_all, cluster, ready)]
+        assert taker(cluster, fake_time).scheduled() == NAME, "an upload would begin from nothing"
+        assert fake_time.passed > 200
+
     def test_it_is_not_waited_for_for_ever(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         cluster.on_create = waiting
         with pytest.raises(Failed, match="is not ready after 600 s: outputs and weights not ready since"):
@@ -334,6 +346,16 @@ class TestAFailure:
         assert one.state(fake_time.now()) is State.UNDER_WAY
         to_all(cluster, ready)
         assert one.state(fake_time.now()) is State.GOOD
+
+    def test_nights_that_are_late_pile_up_no_old_ones(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        for _ in range(5):
+            taker(cluster, fake_time, kept=2).scheduled()
+            fake_time.sleep(86400)
+        cluster.on_create = waiting
+        with pytest.raises(Failed, match="It is left to the storage"):
+            taker(cluster, fake_time, kept=1).scheduled()
+        found = names.sets(cluster.all("volumesnapshots"))
+        assert [one.state(fake_time.now()) for one in found] == [State.UNDER_WAY, State.GOOD]
 
     def test_the_schedules_next_try_waits_for_it(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         cluster.on_create = waiting
@@ -558,6 +580,19 @@ class TestBeforeAnUpgrade:
         assert pre_upgrade(cluster, fake_time, NEW, seconds=1800) == self.NAME
         assert len(taken(cluster)) == 2, "an upgrade on slow storage would never begin"
 
+    def test_who_gives_it_more_time_waits_for_the_same_one(
+        self, cluster: ClusterApi, fake_time: FakeTime
+    ) -> None:
+        cluster.on_create = waiting
+        killed(cluster, fake_time, "outputs", "weights")
+        before = taken(cluster)
+        fake_time.sleep(names.PATIENCE.total_seconds())
+        (one,) = names.sets(cluster.all("volumesnapshots"))
+        assert one.state(fake_time.now()) is State.FAILED
+        fake_time.while_waiting = [partial(to_all, cluster, ready)]
+        assert pre_upgrade(cluster, fake_time, NEW, seconds=names.PATIENCE.total_seconds()) == self.NAME
+        assert taken(cluster) == before, "what is nearly there would begin from nothing"
+
     def test_but_not_for_one_of_an_earlier_upgrade(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
         cluster.on_create = waiting
         killed(cluster, fake_time, "outputs", "weights")
@@ -656,13 +691,29 @@ class TestOtherVolumes:
             pre_upgrade(cluster, fake_time, NEW, self.AWAY)
 
     def test_unless_its_claims_are_there(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
-        cluster.add("persistentvolumeclaims", claim("outputs-s", "Pending"))
+        cluster.add("persistentvolumeclaims", claim("outputs-s"))
         with pytest.raises(NotRestorable, match="restoreFrom: s has no weights to restore"):
             pre_upgrade(cluster, fake_time, NEW, self.AWAY)
         cluster.add("persistentvolumeclaims", claim("weights-s"))
         assert pre_upgrade(cluster, fake_time, NEW, self.AWAY) is None, (
             "what was restored would be out of reach once the schedule has deleted its snapshot"
         )
+
+    def test_a_claim_without_a_volume_is_not_there_yet(
+        self, cluster: ClusterApi, fake_time: FakeTime
+    ) -> None:
+        cluster.add("persistentvolumeclaims", claim("outputs-s", "Pending"))
+        with pytest.raises(NotRestorable, match="restoreFrom: s has no outputs to restore"):
+            pre_upgrade(cluster, fake_time, NEW, self.AWAY)
+        self.ready_to_restore(cluster)
+        assert pre_upgrade(cluster, fake_time, NEW, self.AWAY) is None
+
+    def test_one_that_is_too_big_is_refused(self, cluster: ClusterApi, fake_time: FakeTime) -> None:
+        self.ready_to_restore(cluster, status={"readyToUse": True, "restoreSize": "2Gi"})
+        fits = replace(self.AWAY, sizes={"outputs": "2Gi", "weights": "3Gi"})
+        assert pre_upgrade(cluster, fake_time, NEW, fits) is None
+        with pytest.raises(NotRestorable, match="needs 2Gi for outputs, and outputsSize is 1Gi"):
+            pre_upgrade(cluster, fake_time, NEW, replace(fits, sizes={"outputs": "1Gi"}))
 
     def test_a_further_restore_is_of_the_same_snapshot(
         self, cluster: ClusterApi, fake_time: FakeTime

@@ -151,9 +151,10 @@ class TestBeforeAnUpgrade:
         disk = Volume(size="1Gi", access_mode="ReadWriteOnce")
         told = environment(before(service(weights=disk)))
         assert told["CLAIMS"] == "outputs=outputs,weights=weights"
-        assert "RESTORE" not in told
+        assert not {"RESTORE", "SIZES"} & told.keys(), "another size would be another Job"
         told = environment(before(service(restore=Restore(snapshot="s", number=2))))
         assert (told["CLAIMS"], told["RESTORE"]) == ("outputs=outputs-s--2", "s@2")
+        assert told["SIZES"].startswith("outputs=")
 
     def test_it_is_told_of_the_claims_that_they_mount(self) -> None:
         recording = service(restore=Restore(snapshot="s", number=2))

@@ -71,7 +71,9 @@ def _run(what: str, environment: Mapping[str, str]) -> Callable[[Taker], str | N
         case "take":
             return lambda taker: taker.by_hand(environment["WHY"], environment["BY"])
         case _:
-            mounts = wanted.parse(environment["CLAIMS"], environment.get("RESTORE", ""))
+            mounts = wanted.parse(
+                environment["CLAIMS"], environment.get("RESTORE", ""), environment.get("SIZES", "")
+            )
             return lambda taker: taker.pre_upgrade(environment["IMAGE"], mounts)
 
 

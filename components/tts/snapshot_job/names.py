@@ -5,7 +5,7 @@ A snapshot, for people, is a set: one VolumeSnapshot for each volume that the se
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -79,6 +79,11 @@ class State(StrEnum):
     GOOD = "good"
     FAILED = "failed"
     UNDER_WAY = "under way"
+
+
+def patience(seconds: float) -> timedelta:
+    """What is not ready by then has failed, where each taker waits for `seconds`."""
+    return _WAITS * timedelta(seconds=seconds)
 
 
 def version(image: str) -> str:
@@ -191,7 +196,7 @@ class SnapshotSet:
         # Nine digits: a person may have written anything there.
         if not re.fullmatch(r"[1-9]\d{0,8}", seconds):
             return PATIENCE
-        return _WAITS * timedelta(seconds=int(seconds))
+        return patience(int(seconds))
 
     @property
     def complete(self) -> bool:
@@ -221,13 +226,10 @@ class SnapshotSet:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What the storage says of those, a line each."""
-        return tuple(
-            f"{volume}: {_line((_status(item)['error'] or {}).get('message') or 'no reason given')}"
-            for volume, item in self.objects.items()
-            # An error stands on beside what became ready after it.
-            if _status(item).get("error") and not self._is_ready(volume)
-        )
+        """What the storage says of those that it has not cut yet, a line each."""
+        # An error stands on beside what was cut after it, until that is ready, hours later perhaps
+        # (https://github.com/kubernetes-csi/external-snapshotter/blob/v8.7.0/pkg/sidecar-controller/snapshot_controller.go).
+        return self._said(lambda status: "creationTime" not in status)
 
     @property
     def leaving(self) -> bool:
@@ -249,7 +251,15 @@ class SnapshotSet:
         if self.leaving:
             return "it is being deleted"
         waits = " and ".join(self.not_ready)
-        return "; ".join(self.errors) or f"{waits} not ready since {self.taken:%Y-%m-%d %H:%M} UTC"
+        said = "; ".join(self._said(lambda _: True))
+        return said or f"{waits} not ready since {self.taken:%Y-%m-%d %H:%M} UTC"
+
+    def _said(self, which: Callable[[Object], bool]) -> tuple[str, ...]:
+        return tuple(
+            f"{volume}: {_line((_status(item)['error'] or {}).get('message') or 'no reason given')}"
+            for volume, item in self.objects.items()
+            if _status(item).get("error") and not self._is_ready(volume) and which(_status(item))
+        )
 
     def _is_ready(self, volume: str) -> bool:
         return volume in self.objects and _status(self.objects[volume]).get("readyToUse") is True

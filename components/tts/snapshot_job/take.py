@@ -72,15 +72,13 @@ class Taker:
         found = self._there()
         wish = Wish(base=self._dated(found), reason=Reason.SCHEDULED, claims=_bound(found))
         # Another one beside it would make slow storage slower.
-        name = self._begun(wish, found.since) or self._take(found, wish)
         try:
-            self._tidy()
-        except (Refused, Unreachable) as error:
-            # There is a good one, which is what the run was for; a second one would not delete any more.
-            events.warn(
-                self._api, self._place, "SnapshotsNotDeleted", f"Old snapshots are still there: {error}"
-            )
-            self._say(f"Old snapshots are still there: {error}")
+            name = self._begun(wish, found.since) or self._take(found, wish)
+        except Late:
+            # It may be a good one tomorrow, and one more each night is left otherwise.
+            self._tidied()
+            raise
+        self._tidied()
         return name
 
     def by_hand(self, why: str, by: str) -> str:
@@ -154,7 +152,7 @@ class Taker:
             if one.state(now) is State.GOOD and _fits(one, wish, since) and now - one.taken < FRESH:
                 self._say(f"Snapshot {one.name} is there already.")
                 return one.name
-            if one.state(now) is State.FAILED or not one.complete:
+            if not one.complete or (one.state(now) is State.FAILED and not self._goes_on(one, now)):
                 self._say(f"Snapshot {one.name} was left half done, and goes.")
                 self._delete(one)
         return self._begun(wish, since)
@@ -163,10 +161,17 @@ class Taker:
         """The one that an earlier try began, once it is ready; None where there is none."""
         now = self._clock.now()
         for one in self._earlier(wish):
-            if one.state(now) is State.UNDER_WAY and _fits(one, wish, since):
+            if self._goes_on(one, now) and _fits(one, wish, since):
                 self._say(f"Snapshot {one.name} was begun, and is waited for.")
                 return self._finished(one.name, wish, partial(self._delete, one))
         return None
+
+    def _goes_on(self, one: SnapshotSet, now: datetime) -> bool:
+        """Whether the storage works on it; who gives it more time now than its taker did, gives it that."""
+        if one.state(now) is State.UNDER_WAY:
+            return True
+        hopeless = one.errors or one.leaving or not one.complete or not one.not_ready
+        return not hopeless and now - one.taken < names.patience(self._place.seconds)
 
     def _earlier(self, wish: Wish) -> list[SnapshotSet]:
         found = names.sets(self._api.snapshots(), self._place.stack)
@@ -269,6 +274,16 @@ class Taker:
         with contextlib.suppress(Refused, Unreachable):
             for item in one.objects.values():
                 self._api.delete_snapshot(item)
+
+    def _tidied(self) -> None:
+        try:
+            self._tidy()
+        except (Refused, Unreachable) as error:
+            # There is a good one, which is what the run was for; a second one would not delete any more.
+            events.warn(
+                self._api, self._place, "SnapshotsNotDeleted", f"Old snapshots are still there: {error}"
+            )
+            self._say(f"Old snapshots are still there: {error}")
 
     def _tidy(self) -> None:
         over = retention.to_delete(

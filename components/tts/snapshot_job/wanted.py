@@ -1,10 +1,11 @@
 """What the pods to come mount, and whether what is to be restored for them can be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.tts.snapshot_job.api import Api
 from components.tts.snapshot_job.names import STACK, Object, object_name
+from components.tts.snapshot_job.quantity import amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,38 +18,67 @@ class Wanted:
     restore: str = ""
     """The setting `restoreFrom`; empty restores nothing."""
 
+    sizes: Mapping[str, str] = field(default_factory=dict)
+    """What is asked for each volume, as Kubernetes writes it."""
+
     @property
     def snapshot(self) -> str:
         """Where the claims come from: `restoreFrom` without the number of a further restore."""
         return self.restore.partition("@")[0]
 
 
-def parse(claims: str, restore: str = "") -> Wanted:
+def parse(claims: str, restore: str = "", sizes: str = "") -> Wanted:
     """From `outputs=outputs-x,weights=weights-x`. Raises ValueError where that is something else."""
-    pairs = [piece.partition("=") for piece in claims.split(",")]
-    if not all(volume and claim for volume, _, claim in pairs):
-        raise ValueError(f"CLAIMS is {claims!r}, and not volume=claim,volume=claim")
-    return Wanted(claims={volume: claim for volume, _, claim in pairs}, restore=restore)
+    return Wanted(
+        claims=_pairs("CLAIMS", claims), restore=restore, sizes=_pairs("SIZES", sizes) if sizes else {}
+    )
+
+
+def listed(pairs: Mapping[str, str]) -> str:
+    """What `parse` reads."""
+    return ",".join(f"{key}={value}" for key, value in pairs.items())
+
+
+def _pairs(name: str, text: str) -> dict[str, str]:
+    pairs = [piece.partition("=") for piece in text.split(",")]
+    if not all(volume and value for volume, _, value in pairs):
+        raise ValueError(f"{name} is {text!r}, and not volume=value,volume=value")
+    return {volume: value for volume, _, value in pairs}
 
 
 def refusals(api: Api, wanted: Wanted, stack: str) -> list[str]:
-    """Why the claims that are not there cannot be made, a line each. One that is there is not made again."""
+    """Why the claims that have no volume cannot be made, a line each. One that has a volume is not made again."""
     if not wanted.snapshot:
         return []
-    there = {item["metadata"]["name"] for item in api.claims()}
+    there = {item["metadata"]["name"]: item for item in api.claims()}
     return [
         problem
         for volume, claim in wanted.claims.items()
-        if claim not in there
         for problem in problems(
-            wanted.restore, volume, stack, api.snapshot(object_name(wanted.snapshot, volume))
+            wanted.restore,
+            volume,
+            stack,
+            wanted.sizes.get(volume, ""),
+            there.get(claim),
+            api.snapshot(object_name(wanted.snapshot, volume)),
         )
     ]
 
 
-def problems(restore: str, volume: str, stack: str, found: Object | None) -> list[str]:
-    """What keeps a volume from being made from `found`, its VolumeSnapshot, each in one line that says what to do."""
+def problems(
+    restore: str, volume: str, stack: str, size: str, claim: Object | None, found: Object | None
+) -> list[str]:
+    """What keeps a volume from being made from `found`, its VolumeSnapshot, each in one line that says what to do.
+
+    `size` is what is asked for it; `claim` is the restored one, where it is there already.
+    """
     key = f"tts-platform:restoreFrom: {restore}"
+    if claim is not None:
+        if "deletionTimestamp" in claim["metadata"]:
+            name = claim["metadata"]["name"]
+            return [f"{key}: claim {name} is being deleted: wait until it is gone, or restore anew."]
+        if (claim.get("status") or {}).get("phase") == "Bound":
+            return []
     if found is None:
         return [f"{key} has no {volume} to restore: write a snapshot that the list of snapshots shows."]
     metadata, status = found.get("metadata") or {}, found.get("status") or {}
@@ -60,4 +90,8 @@ def problems(restore: str, volume: str, stack: str, found: Object | None) -> lis
     if status.get("readyToUse") is not True:
         said = (status.get("error") or {}).get("message") or "its storage has not said why"
         return [f"{key} is not ready ({' '.join(said.split())}): wait until it is, or write another one."]
+    needed = status.get("restoreSize") or ""
+    least, asked = amount(needed), amount(size)
+    if least is not None and asked is not None and least > asked:
+        return [f"{key} needs {needed} for {volume}, and {volume}Size is {size}: set it to {needed} or more."]
     return []
