@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from ops.snapshot_cluster import StackCluster
+from ops.snapshot_take import take
 from tests.cluster.conftest import speaks
 from tests.cluster.deployed import WEIGHTED, Deployed
 from tests.cluster.door import Door
@@ -27,6 +29,19 @@ SEEN = """
 with open("/weights/model.bin", "rb") as file:
     seen = file.read()
 print(len(seen), seen[:5].decode())
+"""
+
+SUMS = """
+import hashlib
+for path in ("/outputs/model.bin", "/weights/model.bin"):
+    with open(path, "rb") as file:
+        print(hashlib.file_digest(file, "sha256").hexdigest(), path)
+"""
+
+SPOIL = """
+import os
+for path in ("/outputs/model.bin", "/weights/model.bin"):
+    os.unlink(path)
 """
 
 
@@ -132,6 +147,27 @@ def test_another_handle_changes_nothing_about_a_volume_that_is_there(
     assert running.speech_pod().metadata.uid == pod, "nothing changed that a pod could see"
     assert running.python(running.speech_pod(), "speech", SEEN).endswith("first")
     deployed.up("--expect-no-changes")
+
+
+def test_both_volumes_are_taken_and_come_back_together(
+    running: Running, deployed: Deployed, any_door: Door
+) -> None:
+    pod = running.speech_pod()
+    before = running.python(pod, "speech", SUMS)
+    cluster = StackCluster(stack="local", namespace=NAMESPACE, deployment="speech", api=running.api)
+    taken = take(cluster, "a test", "the tests", lambda _: None)
+    running.python(pod, "speech", SPOIL)
+    deployed.change(restoreFrom=taken)
+    eventually(lambda: len(running.all_pods(NAMESPACE, SPEECH)) == 1, PATIENCE, "the old pod has ended")
+    pod = running.speech_pod()
+    assert {_claim_of(pod, volume) for volume in ("outputs", "weights")} == {
+        f"outputs-{taken}",
+        f"weights-{taken}",
+    }
+    assert running.python(pod, "speech", SUMS) == before
+    assert speaks(any_door)
+    deployed.change(restoreFrom=None)
+    eventually(lambda: len(running.all_pods(NAMESPACE, SPEECH)) == 1, PATIENCE, "the old pod has ended")
 
 
 def test_a_handle_that_nobody_knows_is_told_within_minutes(

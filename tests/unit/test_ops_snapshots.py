@@ -587,9 +587,13 @@ class TestPin:
         return machine.api.objects["volumesnapshots"][f"{NAME}-outputs"]["metadata"]["labels"].get("keep")
 
     def test_it_is_kept_until_somebody_says_otherwise(self, machine: Machine) -> None:
-        machine.api.add("volumesnapshotcontents", content(f"c-{NAME}-outputs", f"{NAME}-outputs"))
+        behind = content("snap-1", f"{NAME}-outputs")
+        behind["metadata"]["name"] = f"c-{NAME}-outputs"
+        machine.api.add("volumesnapshotcontents", behind)
         assert machine.run("snapshots", "pin", "local", NAME, "--why", "golden").exit_code == 0
         assert self.keep(machine) == "true"
+        (kept,) = machine.api.objects["volumesnapshotcontents"].values()
+        assert kept["metadata"]["labels"] == {"keep": "true"}, "prune would delete it once its object is gone"
         off = machine.run("snapshots", "pin", "local", NAME, "--off")
         assert "the schedule deletes it in its turn" in off.stdout
         assert self.keep(machine) is None
