@@ -46,10 +46,10 @@ def _install(pack: Path) -> None:
         if installed.exists() and installed.read_text() == wanted:
             return
         Console(stderr=True).print("Installing the policy pack's Python packages into policy/.venv, once")
-        pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [f"{venv}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         for command in (
-            [sys.executable, "-m", "venv", "--clear", venv],
-            [*pip, "--requirement", requirements],
+            [sys.executable, "-m", "venv", "--clear", str(venv)],
+            [*pip, "--requirement", str(requirements)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:

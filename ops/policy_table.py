@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from policy.exemptions import ANY, EXEMPTIONS
@@ -39,8 +38,8 @@ def with_tables(page: str) -> str:
     """The page's text with each table between its two marks."""
     for name, table in (("rules", rules()), ("exemptions", exemptions()), ("settings", settings())):
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        text = f"{begin}\n{table}\n{end}"
-        page = re.sub(f"{begin}.*?{end}", lambda _, text=text: text, page, flags=re.DOTALL)
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
     return page
 
 

@@ -36,7 +36,7 @@ class Unknown:
         raise Undecided
 
     __bool__ = __contains__ = __eq__ = __format__ = __getattr__ = __getitem__ = _look
-    __hash__ = __int__ = __iter__ = __len__ = __ne__ = __str__ = _look  # type: ignore[assignment]
+    __hash__ = __int__ = __iter__ = __len__ = __ne__ = __str__ = _look
 
 
 UNKNOWN: Final = Unknown()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from policy.model import Resource, Rule, Settings, is_known, kubernetes
+from policy.model import Resource, Rule, Settings, Undecided, is_known, kubernetes
 
 
 def denies_all(policy: Resource) -> bool:
@@ -19,6 +19,14 @@ def denies_all(policy: Resource) -> bool:
         and not spec.get("ingress")
         and not spec.get("egress")
     )
+
+
+def _may_deny_all(policy: Resource) -> bool:
+    try:
+        return denies_all(policy)
+    except Undecided:
+        # One policy that only the update knows is no reason to look at none of the others.
+        return True
 
 
 def _is_in(item: Resource, namespace: Resource) -> bool:
@@ -41,7 +49,7 @@ def _is_delivered(namespace: Resource, resources: Sequence[Resource]) -> bool:
 
 
 def _check(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, str]]:
-    closing = [item for item in resources if item.kind == "NetworkPolicy" and denies_all(item)]
+    closing = [item for item in resources if item.kind == "NetworkPolicy" and _may_deny_all(item)]
     for namespace in resources:
         if namespace.kind != "Namespace" or _is_delivered(namespace, resources):
             continue
