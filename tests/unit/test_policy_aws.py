@@ -64,7 +64,7 @@ def of_bucket(kind: str, name: object = "mine", dependencies: tuple[str, ...] = 
     return aws(type_, {"bucket": name, **more}, dependencies=dependencies)
 
 
-CLOSED = dict.fromkeys(
+CLOSED: dict[str, Any] = dict.fromkeys(
     ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
 )
 DISK: Mapping[str, Any] = {"deviceName": "/dev/xvda", "ebs": {"encrypted": "true"}}

@@ -88,12 +88,17 @@ HOST_PATH: Mapping[str, Any] = {"name": "node", "hostPath": {"path": "/"}}
 DIGEST = "@sha256:" + "a" * 64
 
 
-def gpus(spec: dict[str, Any]) -> None:
+def no_toleration(spec: dict[str, Any]) -> None:
     spec["tolerations"] = []
 
 
 def no_gpu(spec: dict[str, Any]) -> None:
     del spec["containers"][0]["resources"]["limits"][GPU]
+
+
+def everywhere(spec: dict[str, Any]) -> None:
+    no_gpu(spec)
+    spec["tolerations"] = [{"operator": "Exists"}]
 
 
 def init_container(spec: dict[str, Any]) -> None:
@@ -160,7 +165,7 @@ EXAMPLES = [
         "gpu-toleration",
         "a GPU without",
         [
-            deployment(gpus),
+            deployment(no_toleration),
             deployment(
                 lambda spec: spec.update(
                     tolerations=[{"key": GPU, "effect": "NoExecute", "operator": "Exists"}]
@@ -175,7 +180,7 @@ EXAMPLES = [
         "without one, and without one anywhere",
         [
             deployment(no_gpu),
-            deployment(lambda spec: (no_gpu(spec), spec.update(tolerations=[{"operator": "Exists"}]))),
+            deployment(everywhere),
         ],
         ["Its pods tolerate the taint of the GPU nodes and ask for no GPU."] * 2,
     ),
