@@ -21,7 +21,7 @@ def _check(resource: Resource, settings: Settings) -> Iterator[str]:
 RULES: Final = (
     Rule(
         name="data-protected",
-        says="In production, what holds data is protected: claims and their namespace, file systems, buckets, volumes.",
+        says="In production, what holds data is protected: namespaces, claims, file systems, buckets, volumes.",
         reason="What was spoken cannot be made again, and a change of a name is enough to replace it.",
         fix="Give it the option protect; deletionProtection is to be true, until a destroy is meant.",
         types=lambda type_: _ON_AWS(type_) or _IN_KUBERNETES(type_),
