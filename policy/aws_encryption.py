@@ -24,7 +24,10 @@ def _check_volumes(resource: Resource, _: Settings) -> Iterator[str]:
         if properties.get("provisioner") == "ebs.csi.aws.com" and not is_on(parameters.get("encrypted")):
             yield "Its volumes are not encrypted."
     elif resource.kind == _TEMPLATE:
-        for mapping in properties.get("blockDeviceMappings") or ():
+        mappings = properties.get("blockDeviceMappings") or ()
+        if not mappings:
+            yield "Its volumes are as the image has them, not encrypted."
+        for mapping in mappings:
             if not is_on((mapping.get("ebs") or {}).get("encrypted")):
                 yield f"Volume {mapping.get('deviceName', '?')} is not encrypted."
     elif not is_on(properties.get("encrypted")):

@@ -13,6 +13,9 @@ from policy.model import Resource, Rule, Settings, aws
 EDGE_RULES: Final = frozenset({"aws-edge-from-anywhere-http", "aws-edge-from-anywhere-https"})
 """The security group rules, by their names in the program, by which clients reach the load balancer of the edge."""
 
+EDGE_LOAD_BALANCER: Final = "aws-edge-nlb"
+"""The load balancer of the edge, by its name in the program."""
+
 _EDGE_PORTS: Final = frozenset({80, 443})
 
 _WIDEST: Final = {4: 8, 6: 16}
@@ -73,8 +76,18 @@ def _check_security_group(resource: Resource, _: Settings) -> Iterator[str]:
         first, last = rule.get("fromPort"), rule.get("toPort")
         of_edge = resource.name in EDGE_RULES and rule.get("ipProtocol", rule.get("protocol")) == "tcp"
         if not (of_edge and first == last and first in _EDGE_PORTS):
-            ports = f"port {first}" if first == last else f"ports {first} to {last}"
-            yield f"{', '.join(open_to)} reaches {ports}."
+            yield f"{', '.join(open_to)} reaches {_ports(first, last)}."
+
+
+def _ports(first: Any, last: Any) -> str:
+    if first is None:
+        return "every port"
+    return f"port {first}" if first == last else f"ports {first} to {last}"
+
+
+def _check_load_balancer(balancer: Resource, _: Settings) -> Iterator[str]:
+    if not is_on(balancer.properties.get("internal")) and balancer.name != EDGE_LOAD_BALANCER:
+        yield "The load balancer has a public address."
 
 
 def _check_subnet(subnet: Resource, _: Settings) -> Iterator[str]:
@@ -126,6 +139,16 @@ RULES: Final = (
             "vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         ),
         check=_check_security_group,
+    ),
+    Rule(
+        name="load-balancer-public",
+        says="No load balancer but the edge's has a public address.",
+        reason="Whoever finds it comes past Envoy, its TLS and its log.",
+        fix="Set internal to true; clients come by the edge.",
+        types=aws(
+            "lb/loadBalancer:LoadBalancer", "alb/loadBalancer:LoadBalancer", "elb/loadBalancer:LoadBalancer"
+        ),
+        check=_check_load_balancer,
     ),
     Rule(
         name="subnet-public-addresses",

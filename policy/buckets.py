@@ -9,9 +9,9 @@ from policy.model import Resource, is_known
 
 def unserved(resources: Sequence[Resource], setting: str) -> Iterator[Resource]:
     """The buckets without a setting of this kind."""
-    settings = [item for item in resources if item.kind == setting]
+    settings = [item for item in resources if item.kind.startswith(setting)]
     for bucket in resources:
-        if bucket.kind == "Bucket" and not any(_is_for(item, bucket) for item in settings):
+        if bucket.kind in ("Bucket", "BucketV2") and not any(_is_for(item, bucket) for item in settings):
             yield bucket
 
 

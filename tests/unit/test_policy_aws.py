@@ -14,6 +14,7 @@ TEMPLATE, CLUSTER = "ec2/launchTemplate:LaunchTemplate", "eks/cluster:Cluster"
 INGRESS, GROUP = "vpc/securityGroupIngressRule:SecurityGroupIngressRule", "ec2/securityGroup:SecurityGroup"
 ROLE_POLICY, ROLE = "iam/rolePolicy:RolePolicy", "iam/role:Role"
 ATTACHMENT = "iam/rolePolicyAttachment:RolePolicyAttachment"
+BALANCER = "lb/loadBalancer:LoadBalancer"
 EDGE = "aws-edge-from-anywhere-https"
 OURS = {"project": "tts-platform", "stack": "prod", "owner": "the team"}
 
@@ -47,11 +48,11 @@ def policy_of(kind: str, **statement: Any) -> Resource:
     )
 
 
-def storage_class(**parameters: str) -> Resource:
+def storage_class(provisioner: str = "ebs.csi.aws.com", **parameters: str) -> Resource:
     return Resource(
         type="kubernetes:storage.k8s.io/v1:StorageClass",
         name="it",
-        properties={"provisioner": "ebs.csi.aws.com", "parameters": parameters},
+        properties={"provisioner": provisioner, **({"parameters": parameters} if parameters else {})},
     )
 
 
@@ -152,6 +153,26 @@ EXAMPLES = [
             "0.0.0.0/0 reaches ports 0 to 65535.",
         ],
     ),
+    Example(
+        "security-group-world",
+        "every port of every protocol, and UDP at the edge",
+        [
+            aws(INGRESS, {"cidrIpv4": "0.0.0.0/0", "ipProtocol": "-1"}, name=EDGE),
+            opened(443, 443, ipProtocol="udp"),
+        ],
+        ["0.0.0.0/0 reaches every port.", "0.0.0.0/0 reaches port 443."],
+    ),
+    Example(
+        "load-balancer-public",
+        "an internal one, and the edge's",
+        [aws(BALANCER, {"internal": True}), aws(BALANCER, {"internal": False}, name="aws-edge-nlb")],
+    ),
+    Example(
+        "load-balancer-public",
+        "a public one, and one that says nothing",
+        [aws(BALANCER, {"internal": False}), aws(BALANCER, {})],
+        ["The load balancer has a public address."] * 2,
+    ),
     Example("subnet-public-addresses", "none", [aws("ec2/subnet:Subnet", {"mapPublicIpOnLaunch": False})]),
     Example(
         "subnet-public-addresses",
@@ -184,6 +205,7 @@ EXAMPLES = [
         [
             template(blockDeviceMappings=[DISK]),
             storage_class(encrypted="true"),
+            storage_class("efs.csi.aws.com"),
             aws("efs/fileSystem:FileSystem", {"encrypted": True}),
             aws("ebs/volume:Volume", {"encrypted": True}),
         ],
@@ -192,13 +214,15 @@ EXAMPLES = [
         "volume-encrypted",
         "none",
         [
-            template(blockDeviceMappings=[DISK, {"deviceName": "/dev/xvdb", "ebs": {}}]),
+            template(blockDeviceMappings=[DISK, {"deviceName": "/dev/xvdb"}]),
+            template(),
             storage_class(),
             aws("efs/fileSystem:FileSystem", {}),
             aws("ebs/volume:Volume", {"encrypted": False}),
         ],
         [
             "Volume /dev/xvdb is not encrypted.",
+            "Its volumes are as the image has them, not encrypted.",
             "Its volumes are not encrypted.",
             "The FileSystem is not encrypted.",
             "The Volume is not encrypted.",
