@@ -18,6 +18,6 @@ def unserved(resources: Sequence[Resource], setting: str) -> Iterator[Resource]:
 def _is_for(setting: Resource, bucket: Resource) -> bool:
     name = bucket.properties.get("bucket")
     of_setting = setting.properties.get("bucket")
-    if name and is_known(name) and is_known(of_setting):
+    if is_known(name) and is_known(of_setting) and name:
         return bool(name == of_setting)
     return bucket.urn in setting.dependencies

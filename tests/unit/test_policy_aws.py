@@ -188,6 +188,18 @@ EXAMPLES = [
     ),
     Example(
         "bucket-private",
+        "another's, before either has a name",
+        [bucket(UNKNOWN), of_bucket("BucketPublicAccessBlock", UNKNOWN, ("another",), **CLOSED)],
+        ["Nothing keeps the bucket from being made public."],
+    ),
+    Example(
+        "bucket-private",
+        "another's, whose name is known before the bucket's own",
+        [bucket(UNKNOWN), of_bucket("BucketPublicAccessBlock", "other", **CLOSED)],
+        ["Nothing keeps the bucket from being made public."],
+    ),
+    Example(
+        "bucket-private",
         "another's, and half closed",
         [bucket(), of_bucket("BucketPublicAccessBlock", "other", **{**CLOSED, "blockPublicPolicy": False})],
         ["Nothing keeps the bucket from being made public.", "It leaves out blockPublicPolicy."],

@@ -88,8 +88,9 @@ HOST_PATH: Mapping[str, Any] = {"name": "node", "hostPath": {"path": "/"}}
 DIGEST = "@sha256:" + "a" * 64
 
 
-def no_toleration(spec: dict[str, Any]) -> None:
-    spec["tolerations"] = []
+def tolerating(**toleration: str) -> Change:
+    """Instead of the GPU nodes' taint, this one, or none."""
+    return lambda spec: spec.update(tolerations=[toleration] if toleration else [])
 
 
 def no_gpu(spec: dict[str, Any]) -> None:
@@ -99,6 +100,11 @@ def no_gpu(spec: dict[str, Any]) -> None:
 def everywhere(spec: dict[str, Any]) -> None:
     no_gpu(spec)
     spec["tolerations"] = [{"operator": "Exists"}]
+
+
+def nothing_of_gpus(spec: dict[str, Any]) -> None:
+    no_gpu(spec)
+    spec["tolerations"] = []
 
 
 def init_container(spec: dict[str, Any]) -> None:
@@ -160,21 +166,22 @@ EXAMPLES = [
         [deployment(container(resources={"limits": {"cpu": "1"}}))],
         ["Container speech has no limit of memory."],
     ),
-    Example("gpu-toleration", "with the taint, and no GPU without", [deployment(), deployment(no_gpu)]),
+    Example(
+        "gpu-toleration",
+        "with the taint, with any, and no GPU without",
+        [deployment(), deployment(tolerating(operator="Exists")), deployment(nothing_of_gpus)],
+    ),
     Example(
         "gpu-toleration",
         "a GPU without",
         [
-            deployment(no_toleration),
-            deployment(
-                lambda spec: spec.update(
-                    tolerations=[{"key": GPU, "effect": "NoExecute", "operator": "Exists"}]
-                )
-            ),
+            deployment(tolerating()),
+            deployment(tolerating(key=GPU, operator="Exists", effect="NoExecute")),
+            deployment(tolerating(key="other", operator="Exists")),
         ],
-        ["Its pods ask for a GPU and do not tolerate the taint of the nodes that have one."] * 2,
+        ["Its pods ask for a GPU and do not tolerate the taint of the nodes that have one."] * 3,
     ),
-    Example("gpu-nodes-reserved", "with a GPU", [deployment()]),
+    Example("gpu-nodes-reserved", "with a GPU, and elsewhere", [deployment(), deployment(nothing_of_gpus)]),
     Example(
         "gpu-nodes-reserved",
         "without one, and without one anywhere",

@@ -64,6 +64,40 @@ def test_every_exemption_is_from_a_rule_that_exists() -> None:
         assert BY_NAME[exemption.rule].types(f"kubernetes:any/v1:{exemption.kind}")
 
 
+def test_a_resource_that_says_nothing_is_judged_like_any_other() -> None:
+    types = {item.type for example in EXAMPLES for item in example.resources}
+    for rule in RULES:
+        for type_ in types:
+            silent = Resource(type=type_, name="it", urn="urn:pulumi:prod::it")
+            found = [*violations(rule, silent), *stack_violations(rule, [silent])]
+            assert rule.types(type_) or not found, "a rule speaks of what is none of its business"
+
+
+class TestExemption:
+    """From one rule, for one object, and for nothing like it."""
+
+    def broken(self, rule: str, kind: str, **metadata: object) -> bool:
+        spec = {"hostNetwork": True, "containers": [{"name": "it", "securityContext": {"privileged": True}}]}
+        properties = {"metadata": metadata, "spec": {"template": {"spec": spec}}}
+        workload = Resource(type=f"kubernetes:apps/v1:{kind}", name="it", properties=properties)
+        return bool(list(violations(BY_NAME[rule], workload)))
+
+    def test_is_for_that_object(self) -> None:
+        assert not self.broken("pod-host-network", "DaemonSet", name="envoy", namespace="projectcontour")
+
+    def test_waits_for_a_namespace_that_is_not_made_yet(self) -> None:
+        assert not self.broken("pod-host-network", "DaemonSet", name="envoy", namespace=UNKNOWN)
+
+    def test_is_for_no_other_rule(self) -> None:
+        assert self.broken("pod-privileges", "DaemonSet", name="envoy", namespace="projectcontour")
+
+    def test_is_for_no_other_kind_name_or_namespace(self) -> None:
+        assert self.broken("pod-host-network", "Deployment", name="envoy", namespace="projectcontour")
+        assert self.broken("pod-host-network", "DaemonSet", name="envoi", namespace="projectcontour")
+        assert self.broken("pod-host-network", "DaemonSet", name=UNKNOWN, namespace="projectcontour")
+        assert self.broken("pod-host-network", "DaemonSet", name="envoy", namespace="tts")
+
+
 class TestUnknown:
     @pytest.mark.parametrize(
         "look",
