@@ -200,6 +200,17 @@ EXAMPLES = [
     ),
     Example(
         "bucket-private",
+        "another's, whose name is not known, and one for no bucket beside one without a name",
+        [
+            bucket(),
+            of_bucket("BucketPublicAccessBlock", UNKNOWN, ("another",), **CLOSED),
+            bucket(None),
+            of_bucket("BucketPublicAccessBlock", None, **CLOSED),
+        ],
+        ["Nothing keeps the bucket from being made public."] * 2,
+    ),
+    Example(
+        "bucket-private",
         "another's, and half closed",
         [bucket(), of_bucket("BucketPublicAccessBlock", "other", **{**CLOSED, "blockPublicPolicy": False})],
         ["Nothing keeps the bucket from being made public.", "It leaves out blockPublicPolicy."],
