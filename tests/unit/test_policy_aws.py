@@ -95,6 +95,26 @@ EXAMPLES = [
         ["The nodes have GPUs, and no taint keeps other pods off them."] * 2,
     ),
     Example(
+        "gpu-node-taint",
+        "one that the scheduler only prefers to heed, and nothing said of taints",
+        [
+            nodes("BOTTLEROCKET_x86_64_NVIDIA", {"key": GPU, "effect": "PREFER_NO_SCHEDULE"}),
+            aws("eks/nodeGroup:NodeGroup", {"amiType": "AL2023_x86_64_NVIDIA"}),
+        ],
+        ["The nodes have GPUs, and no taint keeps other pods off them."] * 2,
+    ),
+    Example(
+        "security-group-world",
+        "a rule of the older kind",
+        [
+            aws(
+                "ec2/securityGroupRule:SecurityGroupRule",
+                {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 22, "toPort": 22},
+            )
+        ],
+        ["0.0.0.0/0 reaches port 22."],
+    ),
+    Example(
         "imdsv2",
         "version 2, and none",
         [

@@ -149,6 +149,19 @@ EXAMPLES = [
         ['Container speech runs "quay.io/jetstack/a:1".'],
         {"registries": ["ecr.aws"]},
     ),
+    Example(
+        "image-registry",
+        "a registry on a port, one on this machine, and a person of its name",
+        [image("registry:5000/a:1"), image("localhost/a:1"), image("local/a:1")],
+        ['Container speech runs "local/a:1".'],
+        {"registries": ["registry:5000", "localhost", "local"]},
+    ),
+    Example(
+        "image-registry",
+        "one in a command",
+        [deployment(container(command=["run", "--image=evil.io/a:1"]))],
+        ['Container speech, by an argument, runs "evil.io/a:1".'],
+    ),
     Example("container-requests", "both", [deployment()]),
     Example(
         "container-requests",
