@@ -386,6 +386,15 @@ EXAMPLES = [
     ),
     Example(
         "default-tags",
+        "one that only the update knows, and one that is not there beside it",
+        [
+            aws("ec2/vpc:Vpc", {}, provider={"defaultTags": {"tags": {**OURS, "owner": UNKNOWN}}}),
+            aws("ec2/vpc:Vpc", {}, provider={"defaultTags": {"tags": {"project": "it", "owner": UNKNOWN}}}),
+        ],
+        ["Its provider gives it no tag stack."],
+    ),
+    Example(
+        "default-tags",
         "no owner, and the default provider",
         [
             aws("ec2/vpc:Vpc", {}, provider={"defaultTags": {"tags": {**OURS, "owner": ""}}}),

@@ -80,8 +80,11 @@ def network_policy(spec: Mapping[str, Any], place: object = "tts", **more: Any) 
     return kubernetes("NetworkPolicy", {"metadata": {"namespace": place}, "spec": spec}, **more)
 
 
+def delivered(place: object) -> Resource:
+    return kubernetes("Application", {"spec": {"destination": {"namespace": place}}})
+
+
 DENY: Mapping[str, Any] = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-DELIVERED = kubernetes("Application", {"spec": {"destination": {"namespace": "tts"}}})
 UNGUARDED = "Namespace tts has no NetworkPolicy that denies everything."
 ENFORCE = "pod-security.kubernetes.io/enforce"
 HOST_PATH: Mapping[str, Any] = {"name": "node", "hostPath": {"path": "/"}}
@@ -319,9 +322,19 @@ EXAMPLES = [
     ),
     Example(
         "namespace-pod-security",
-        "nothing, and baseline without a reason",
-        [namespace(), namespace(labels={ENFORCE: "baseline"})],
-        ["The namespace enforces nothing.", "The namespace enforces baseline."],
+        "nothing, baseline without a reason, and less for a reason",
+        [
+            namespace(),
+            namespace(labels={ENFORCE: "baseline"}),
+            namespace(
+                labels={ENFORCE: "privileged"}, annotations={"tts-platform/runs-as-root": "The image."}
+            ),
+        ],
+        [
+            "The namespace enforces nothing.",
+            "The namespace enforces baseline.",
+            "The namespace enforces privileged.",
+        ],
     ),
     Example("namespace-denies-by-default", "denied", [namespace(), network_policy(DENY)]),
     Example(
@@ -329,7 +342,13 @@ EXAMPLES = [
         "denied, in a namespace that is not made yet",
         [namespace(), network_policy(DENY, UNKNOWN, dependencies={namespace().urn})],
     ),
-    Example("namespace-denies-by-default", "delivered from git", [namespace(), DELIVERED]),
+    Example("namespace-denies-by-default", "delivered from git", [namespace(), delivered("tts")]),
+    Example(
+        "namespace-denies-by-default",
+        "delivered from git elsewhere",
+        [namespace(), delivered("other"), delivered(UNKNOWN)],
+        [UNGUARDED],
+    ),
     Example("namespace-denies-by-default", "the edge", [namespace(ENVOY_NAMESPACE)]),
     Example("namespace-denies-by-default", "no policy", [namespace()], [UNGUARDED]),
     Example(
@@ -345,6 +364,8 @@ EXAMPLES = [
             namespace(),
             network_policy({**DENY, "policyTypes": ["Ingress"]}),
             network_policy({**DENY, "podSelector": {"matchLabels": {"app": "speech"}}}),
+            network_policy({**DENY, "podSelector": {"matchExpressions": [{"key": "app"}]}}),
+            network_policy({**DENY, "ingress": [{}]}),
             network_policy({**DENY, "egress": [{}]}),
         ],
         [UNGUARDED],
@@ -356,6 +377,7 @@ EXAMPLES = [
             proxy(
                 virtualhost={"fqdn": "a.test", "tls": {"secretName": "s", "minimumProtocolVersion": "1.3"}}
             ),
+            proxy(virtualhost={"fqdn": "a.test", "tls": {"passthrough": True}}),
             proxy(routes=[{"services": []}]),
         ],
     ),
