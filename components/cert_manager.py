@@ -126,4 +126,12 @@ def _await_ca_bundle(configuration: KubernetesObject) -> None:
 
 
 def _namespace() -> KubernetesObject:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": NAMESPACE,
+            # Whoever runs a pod here can read the keys of every certificate.
+            "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+        },
+    }

@@ -19,7 +19,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ops import adoption, forward, settings_table, snapshots, speech, stack_file, stacks_diff, teardown
+from ops import (
+    adoption,
+    forward,
+    policy_pack,
+    policy_table,
+    settings_table,
+    snapshots,
+    speech,
+    stack_file,
+    stacks_diff,
+    teardown,
+)
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
 from ops.release import Recorded, release, render_as_committed
@@ -108,19 +119,21 @@ def _say_how_to_use(outputs: dict[str, Any], ca: str | None, wav: Path, seconds:
 
 @app.command()
 def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) -> None:
-    """Shows what `pulumi up` of a stack would change, in the backend that you are logged in to.
+    """Shows what `pulumi up` of a stack would change, and which rules of docs/policy.md it breaks.
 
-    Without a login it shows the whole stack, from a scratch state that is thrown away.
+    It looks into the backend that you are logged in to. Without a login it shows the whole stack, from a scratch state
+    that is thrown away.
     """
     stack_file.path(CHECKOUT, stack)
+    rules = policy_pack.ready()
     if os.environ.get("PULUMI_BACKEND_URL") or _logged_in():
         pulumi = shutil.which("pulumi") or "pulumi"
-        command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT)]
+        command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT), *rules]
         os.execv(pulumi, command)  # noqa: S606 - the person's own pulumi takes over from here
     with tempfile.TemporaryDirectory(prefix="tts-platform-preview-") as directory:
         workspace = Workspace(stack=stack, directory=Path(directory))
         workspace.prepare({})
-        workspace.run("preview")
+        workspace.run("preview", *rules)
 
 
 def _logged_in() -> bool:
@@ -278,8 +291,9 @@ def forget(name: Name = "default") -> None:
 
 @app.command(name="settings-table")
 def table() -> None:
-    """Writes the README's table of config keys anew, from Pulumi.yaml."""
+    """Writes the README's table of config keys anew, from Pulumi.yaml, and that of the rules in docs/policy.md."""
     settings_table.write(CHECKOUT / "README.md", CHECKOUT / "Pulumi.yaml")
+    policy_table.write(CHECKOUT / "docs" / "policy.md")
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class Account(Aws):
         return super().call(args)
 
 
-def _settings(changes: Mapping[str, Any]) -> dict[str, str]:
+def every_setting(changes: Mapping[str, Any]) -> dict[str, str]:
     """By full name, as the engine hands them to the program: the defaults too."""
     keys = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     defaults = {f"tts-platform:{key}": about["default"] for key, about in keys.items() if "default" in about}
@@ -72,7 +72,7 @@ def _settings_end_with_the_test() -> Iterator[None]:
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(**changes: Any) -> Aws:
-        settings = _settings({**ON_EBS, **changes})
+        settings = every_setting({**ON_EBS, **changes})
         monkeypatch.setenv("PULUMI_CONFIG", json.dumps(settings))
         pulumi.runtime.set_all_config(settings)
         account = Account()

@@ -1,0 +1,1 @@
+"""What no stack of this project may do: a policy pack for `pulumi preview --policy-pack policy`."""

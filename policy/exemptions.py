@@ -1,0 +1,114 @@
+"""The exceptions: each from one rule, for one object, with the reason. There are no others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from policy.model import Resource, is_known
+
+ANY: Final = "*"
+"""The namespace of an object whose namespace is a setting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exemption:
+    """One object that a rule passes over."""
+
+    rule: str
+    kind: str
+    namespace: str = ""
+    """Empty for what is in none."""
+
+    name: str
+    reason: str
+
+    def covers(self, rule: str, resource: Resource) -> bool:
+        """Whether this is the rule, and the resource the object."""
+        return (
+            rule == self.rule
+            and resource.in_kubernetes
+            and resource.kind == self.kind
+            and is_known(resource.object_name)
+            and resource.object_name == self.name
+            # Until its namespace is made, an object's is not known: the update looks again.
+            and (
+                self.namespace == ANY
+                or not is_known(resource.namespace)
+                or resource.namespace == self.namespace
+            )
+        )
+
+
+def _envoy(rule: str, reason: str) -> Exemption:
+    return Exemption(rule=rule, kind="DaemonSet", namespace="projectcontour", name="envoy", reason=reason)
+
+
+def _device_plugin(rule: str, reason: str) -> Exemption:
+    return Exemption(
+        rule=rule,
+        kind="DaemonSet",
+        namespace="kube-system",
+        name="nvidia-device-plugin-daemonset",
+        reason=reason,
+    )
+
+
+def _namespace(rule: str, name: str, reason: str) -> Exemption:
+    return Exemption(rule=rule, kind="Namespace", name=name, reason=reason)
+
+
+_MADE_ANEW: Final = "Holds nothing that an update does not make again."
+
+EXEMPTIONS: Final = (
+    _envoy("pod-host-network", "With exposure host_network Envoy listens in its node's network, on purpose."),
+    _envoy("pod-host-ports", "Clients and the load balancer reach the edge by its nodes' ports."),
+    _envoy(
+        "pod-non-root", "With exposure host_network only root is given the capability for ports below 1024."
+    ),
+    _device_plugin("pod-volumes", "The plugin offers the GPUs through kubelet's socket, a file of the node."),
+    _device_plugin("pod-non-root", "Kubelet's directory of sockets belongs to root."),
+    _device_plugin("gpu-nodes-reserved", "It is what tells Kubernetes of the GPUs."),
+    Exemption(
+        rule="pod-non-root",
+        kind="Deployment",
+        namespace=ANY,
+        name="speech",
+        reason="CosyVoice's and GLM-TTS's images keep everything below /root; the namespace says so in an annotation.",
+    ),
+    Exemption(
+        rule="service-exposure",
+        kind="Service",
+        namespace="projectcontour",
+        name="envoy",
+        reason="With exposure load_balancer this is the edge.",
+    ),
+    _namespace(
+        "namespace-pod-security",
+        "projectcontour",
+        "Envoy takes ports of its node, which only privileged allows.",
+    ),
+    _namespace(
+        "namespace-denies-by-default",
+        "projectcontour",
+        "Envoy is there for everybody, and Contour is called by every Envoy, from node addresses with host_network.",
+    ),
+    _namespace(
+        "namespace-denies-by-default",
+        "cert-manager",
+        "The API server calls the webhook, from an address that no selector matches.",
+    ),
+    _namespace(
+        "namespace-denies-by-default",
+        "argocd",
+        "Upstream's own policies, one a component, say who may call it.",
+    ),
+    _namespace("data-protected", "projectcontour", _MADE_ANEW),
+    _namespace("data-protected", "cert-manager", _MADE_ANEW),
+    _namespace("data-protected", "argocd", _MADE_ANEW),
+)
+
+
+def exempt(rule: str, resource: Resource) -> bool:
+    """Whether a rule passes over a resource."""
+    return any(exemption.covers(rule, resource) for exemption in EXEMPTIONS)
