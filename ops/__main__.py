@@ -22,6 +22,7 @@ from rich.table import Table
 from ops import adoption, forward, settings_table, snapshots, speech, stack_file, stacks_diff, teardown
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
+from ops.preview.command import Form, previewed
 from ops.release import Recorded, release, render_as_committed
 from ops.rollback import rollback
 from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded, of_context
@@ -107,13 +108,29 @@ def _say_how_to_use(outputs: dict[str, Any], ca: str | None, wav: Path, seconds:
 
 
 @app.command()
-def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) -> None:
+def preview(
+    stack: Annotated[str, typer.Argument(help="local, dev or prod")],
+    form: Annotated[
+        Form,
+        typer.Option("--format", help="text is Pulumi's own; markdown is the comment on a pull request."),
+    ] = Form.TEXT,
+    base: Annotated[
+        str | None, typer.Option(help="The branch that it goes to: its manifests are compared with, too.")
+    ] = None,
+    allow_data_loss: Annotated[
+        bool, typer.Option("--allow-data-loss", help="Losing data, or the last GPU node, is meant.")
+    ] = False,
+) -> None:
     """Shows what `pulumi up` of a stack would change, in the backend that you are logged in to.
 
-    Without a login it shows the whole stack, from a scratch state that is thrown away.
+    Without a login it shows the whole stack, from a scratch state that is thrown away. In markdown and JSON it
+    exits with 1 where the preview fails, and with 3 where data or the last GPU node would be lost.
     """
     stack_file.path(CHECKOUT, stack)
-    if os.environ.get("PULUMI_BACKEND_URL") or _logged_in():
+    own = bool(os.environ.get("PULUMI_BACKEND_URL")) or _logged_in()
+    if form is not Form.TEXT:
+        sys.exit(previewed(stack, form, base, own_backend=own, data_loss_allowed=allow_data_loss))
+    if own:
         pulumi = shutil.which("pulumi") or "pulumi"
         command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT)]
         os.execv(pulumi, command)  # noqa: S606 - the person's own pulumi takes over from here

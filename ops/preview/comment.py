@@ -1,0 +1,161 @@
+"""A review as a comment on a pull request: the verdict, then what it means and what it costs, then the diff, folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ops.preview.costs import AS_OF
+from ops.preview.gate import LABEL
+from ops.preview.markdown import code, escaped, fenced, folded, shortened
+from ops.preview.meaning import Weight
+from ops.preview.plan import Change, Op
+from ops.preview.review import Review, kind
+
+LIMIT: Final = 60_000
+"""Bytes of a comment. GitHub takes 65,536 characters."""
+
+_NAMES: Final = 8
+"""Names in a line. More are counted."""
+
+_VALUE: Final = 200
+"""Characters of a value in the diff."""
+
+_LINES: Final = 200
+"""Lines of a resource's diff."""
+
+_ERROR: Final = 4_000
+_WEIGHTS: Final = {Weight.DATA: "🔴", Weight.GPUS: "🔴", Weight.DOWN: "🟠", Weight.NOTE: "⚪"}
+_SIGNS: Final = {Op.CREATE: "+", Op.UPDATE: "~", Op.REPLACE: "±", Op.DELETE: "-"}
+
+
+def marker(stack: str) -> str:
+    """What a stack's comment begins with: by it the comment is found again, and edited."""
+    return f"<!-- tts-platform preview: {stack} -->"
+
+
+def comment(review: Review) -> str:
+    """The comment, of less than `LIMIT` bytes."""
+    parts = [marker(review.stack), f"### {verdict(review)}", *_head(review)]
+    text = "\n\n".join(parts)
+    for title, changes in (
+        ("What Pulumi changes", review.plan.changes),
+        ("What Argo CD changes", review.delivered),
+    ):
+        if changes:
+            text += f"\n\n{_diffs(title, changes, review.stack, LIMIT - len(text.encode()) - 2_000)}"
+    return f"{text}\n"
+
+
+def verdict(review: Review) -> str:
+    """The first line."""
+    stack = code(review.stack)
+    if review.plan.failed:
+        return f"{stack}: the preview failed"
+    counts = review.counts
+    said = [
+        f"**{counts[op]} {op}**" if op in (Op.REPLACE, Op.DELETE) else f"{counts[op]} {op}"
+        for op in Op
+        if counts[op]
+    ]
+    return f"{stack}: {', '.join(said) or 'nothing changes'}"
+
+
+def _head(review: Review) -> Iterator[str]:
+    plan = review.plan
+    if plan.failed:
+        yield "Nothing can be said of what it would change. Pulumi says:"
+        yield fenced(shortened("\n".join(plan.errors), _ERROR).splitlines())
+    mandatory = [item for item in plan.violations if item.mandatory]
+    for title, found in (
+        ("Policies that refuse it", mandatory),
+        ("Policies that advise against it", [item for item in plan.violations if not item.mandatory]),
+    ):
+        if found:
+            lines = [
+                f"- {code(item.resource)} {escaped(item.policy)}: {escaped(shortened(item.message, 500))}"
+                for item in found[:_NAMES]
+            ]
+            more = [f"- and {len(found) - _NAMES} more"] if len(found) > _NAMES else []
+            yield "\n".join([f"**{title}**", "", *lines, *more])
+    if review.stopped:
+        yield _gate(review)
+    meanings = review.meanings()
+    if meanings:
+        yield "\n".join(
+            f"- {_WEIGHTS[means.weight]} {_named(changes)}: {means.text}"
+            for means, changes in meanings.items()
+        )
+    yield from _costs(review)
+
+
+def _gate(review: Review) -> str:
+    if review.data_loss_allowed:
+        return f"**This loses data, or the last GPU node. The label {code(LABEL)} says that it is meant.**"
+    return (
+        "**This loses data, or the last GPU node, and fails for that.** If it is meant, give the pull request "
+        f"the label {code(LABEL)}."
+    )
+
+
+def _named(changes: Sequence[Change]) -> str:
+    names = [f"{kind(change)} {code(change.name)} {change.op}" for change in changes[:_NAMES]]
+    more = len(changes) - _NAMES
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def _costs(review: Review) -> Iterator[str]:
+    costs = review.costs
+    if costs.lines:
+        sign = "+" if costs.difference > 0 else "-" if costs.difference < 0 else "±"
+        total = f"{sign}{abs(costs.difference):.0f}"
+        lines = [
+            f"| {code(shortened(line.what, _VALUE))} | {line.before:.0f} | {line.after:.0f} |"
+            for line in costs.lines[:20]
+        ]
+        table = "\n".join(["| dollars a month | before | after |", "| --- | ---: | ---: |", *lines])
+        prices = f"List prices of us-east-1 of {AS_OF}, [docs/costs.md](../blob/main/docs/costs.md)."
+        yield f"**{total} dollars a month.** {prices}\n\n{table}"
+    if costs.unpriced:
+        names = ", ".join(code(shortened(item, _VALUE)) for item in costs.unpriced[:_NAMES])
+        yield f"No price is known of {names}."
+
+
+def _diffs(title: str, changes: Sequence[Change], stack: str, room: int) -> str:
+    parts: list[str] = []
+    for change in changes:
+        part = _diff(change)
+        room -= len(part.encode()) + 2
+        if room < 0:
+            break
+        parts.append(part)
+    left = len(changes) - len(parts)
+    if left:
+        parts.append(
+            f"{left} of {len(changes)} are left out here. All of them: {code(f'make preview STACK={stack}')}"
+        )
+    return folded(f"{title}: {len(changes)}", "\n\n".join(parts))
+
+
+def _diff(change: Change) -> str:
+    lines = list(_lines(change))
+    cut = len(lines) - _LINES
+    if cut > 0:
+        lines = [*lines[:_LINES], f"… {cut} more lines"]
+    summary = f"{_SIGNS[change.op]} {kind(change)} {code(change.name)} {change.op}"
+    return folded(summary, fenced(lines, "diff")) if lines else summary
+
+
+def _lines(change: Change) -> Iterator[str]:
+    for leaf in change.leaves:
+        why = "  (replaces it)" if leaf.replaces else ""
+        if leaf.before is not None:
+            yield f"- {leaf.path}: {_value(leaf.before)}{why}"
+        if leaf.after is not None:
+            yield f"+ {leaf.path}: {_value(leaf.after)}{why}"
+        if leaf.before is None and leaf.after is None:
+            yield f"! {leaf.path}{why}"
+
+
+def _value(text: str) -> str:
+    return shortened(" ⏎ ".join(text.splitlines()), _VALUE)
