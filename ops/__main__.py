@@ -23,8 +23,10 @@ from ops import adoption, forward, settings_table, snapshots, speech, stack_file
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
 from ops.preview.command import Form, previewed
+from ops.preview.pull_request import publish
 from ops.release import Recorded, release, render_as_committed
 from ops.rollback import rollback
+from ops.touched import touched
 from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded, of_context
 from stacks.problems import SettingsError
 
@@ -138,6 +140,26 @@ def preview(
         workspace = Workspace(stack=stack, directory=Path(directory))
         workspace.prepare({})
         workspace.run("preview")
+
+
+@app.command(name="touched")
+def touched_command(
+    base: Annotated[str, typer.Option(help="The branch that a change goes to.")] = "origin/main",
+    as_json: AsJson = False,
+) -> None:
+    """Shows which stacks a change touches, by the files that differ from where it left its base."""
+    stacks = touched(CHECKOUT, base)
+    print(json.dumps(stacks) if as_json else "\n".join(stacks))
+
+
+@app.command(name="comment")
+def comment_command(
+    repository: Annotated[str, typer.Option(help="OWNER/NAME on GitHub.")],
+    pull_request: Annotated[int, typer.Option(help="Its number.")],
+    file: Annotated[Path, typer.Argument(help="What `preview --format markdown` has printed.")],
+) -> None:
+    """Puts a preview's comment under a pull request, or in the place of the one that is there."""
+    print(publish(repository, pull_request, file.read_text(encoding="utf-8")))
 
 
 def _logged_in() -> bool:

@@ -147,6 +147,8 @@ def _diff(change: Change) -> str:
 
 
 def _lines(change: Change) -> Iterator[str]:
+    if change.op is Op.REPLACE and not change.leaves:
+        yield "! It goes along with what it depends on."
     for leaf in change.leaves:
         why = "  (replaces it)" if leaf.replaces else ""
         if leaf.before is not None:

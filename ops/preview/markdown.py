@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_PLAIN = re.compile(r"[^A-Za-z0-9 ,.\-]")
+_MARKUP = re.compile(r"[^A-Za-z0-9 ,./()'%+=;→…-]|(?<=www)\.", re.IGNORECASE)
+"""Every other character may begin markup, a link, a mention or an emoji."""
 
 
 def escaped(text: str) -> str:
     """A text within a line."""
     # An entity is never markup, which whatever may be would have to be known here otherwise.
-    return _PLAIN.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
 
 
 def code(text: str) -> str:

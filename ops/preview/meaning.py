@@ -71,7 +71,9 @@ def _touches(*paths: str) -> Callable[[Change], bool]:
 
 
 def _surges(change: Change) -> bool:
-    return ((change.new.get("spec") or {}).get("strategy") or {}).get("type") != "Recreate"
+    strategy = (change.new.get("spec") or {}).get("strategy") or {}
+    surge = (strategy.get("rollingUpdate") or {}).get("maxSurge", 1)
+    return strategy.get("type") != "Recreate" and surge not in (0, "0")
 
 
 _DEPLOYMENT: Final = "kubernetes:apps/v1:Deployment"

@@ -81,7 +81,7 @@ SECRETS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 def deployed(
     directory: Path, stack: str, changes: Mapping[str, Any] | None = None, code: str = ""
 ) -> Project:
-    """A project whose stack is as its checkpoint says, with `changes` to its settings, and `code` before the program."""
+    """A project whose stack is as its checkpoint says, with other settings, and with `code` ahead of the program."""
     project = _project(directory, stack, changes or {}, code)
     state = (CHECKPOINTS / f"{stack}.json").read_text(encoding="utf-8")
     imported = project.pulumi("stack", "import", "--stack", stack, stdin=state)
