@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ops.preview.costs import AS_OF
+from ops.preview.effects import Weight
 from ops.preview.gate import LABEL
 from ops.preview.markdown import code, escaped, fenced, folded, shortened
-from ops.preview.meaning import Weight
 from ops.preview.plan import Change, Op
 from ops.preview.review import Review, kind
 
@@ -18,6 +18,12 @@ LIMIT: Final = 60_000
 _NAMES: Final = 8
 """Names in a line. More are counted."""
 
+_NAME: Final = 120
+"""Characters of a name."""
+
+_MEANINGS: Final = 16_000
+"""Bytes of what changes mean; beyond, they are counted, and not named."""
+
 _VALUE: Final = 200
 """Characters of a value in the diff."""
 
@@ -26,7 +32,6 @@ _LINES: Final = 200
 
 _ERROR: Final = 4_000
 _WEIGHTS: Final = {Weight.DATA: "🔴", Weight.GPUS: "🔴", Weight.DOWN: "🟠", Weight.NOTE: "⚪"}
-_SIGNS: Final = {Op.CREATE: "+", Op.UPDATE: "~", Op.REPLACE: "±", Op.DELETE: "-"}
 
 
 def marker(stack: str) -> str:
@@ -73,20 +78,29 @@ def _head(review: Review) -> Iterator[str]:
     ):
         if found:
             lines = [
-                f"- {code(item.resource)} {escaped(item.policy)}: {escaped(shortened(item.message, 500))}"
+                f"- {code(shortened(item.resource, _NAME))} {escaped(item.policy)}: "
+                f"{escaped(shortened(item.message, 500))}"
                 for item in found[:_NAMES]
             ]
             more = [f"- and {len(found) - _NAMES} more"] if len(found) > _NAMES else []
             yield "\n".join([f"**{title}**", "", *lines, *more])
     if review.stopped:
         yield _gate(review)
-    meanings = review.meanings()
-    if meanings:
-        yield "\n".join(
-            f"- {_WEIGHTS[means.weight]} {_named(changes)}: {means.text}"
-            for means, changes in meanings.items()
-        )
+    if review.meanings():
+        yield "\n".join(_meanings(review))
     yield from _costs(review)
+
+
+def _meanings(review: Review) -> Iterator[str]:
+    room = _MEANINGS
+    for means, changes in review.meanings().items():
+        line = f"- {_WEIGHTS[means.weight]} {_named(changes)}: {means.text}"
+        room -= len(line.encode())
+        yield (
+            line
+            if room > 0
+            else f"- {_WEIGHTS[means.weight]} {len(changes)} {kind(changes[0])}: {means.text}"
+        )
 
 
 def _gate(review: Review) -> str:
@@ -99,7 +113,9 @@ def _gate(review: Review) -> str:
 
 
 def _named(changes: Sequence[Change]) -> str:
-    names = [f"{kind(change)} {code(change.name)} {change.op}" for change in changes[:_NAMES]]
+    names = [
+        f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}" for change in changes[:_NAMES]
+    ]
     more = len(changes) - _NAMES
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
@@ -142,8 +158,8 @@ def _diff(change: Change) -> str:
     cut = len(lines) - _LINES
     if cut > 0:
         lines = [*lines[:_LINES], f"… {cut} more lines"]
-    summary = f"{_SIGNS[change.op]} {kind(change)} {code(change.name)} {change.op}"
-    return folded(summary, fenced(lines, "diff")) if lines else summary
+    summary = f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}"
+    return folded(summary, fenced(lines, "diff")) if lines else f"- {summary}"
 
 
 def _lines(change: Change) -> Iterator[str]:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
+from ops.preview.effects import CLAIM
 from ops.preview.gpu_nodes import NODE_GROUP, nodes
-from ops.preview.meaning import CLAIM
 from ops.preview.plan import Change
 from stacks.quantity import amount
 

@@ -10,7 +10,7 @@ from ops import manifests
 from ops.errors import OpsError
 from ops.manifests import Object
 from ops.preview.difference import differences
-from ops.preview.plan import Change, Op
+from ops.preview.plan import Change, Op, in_order
 from ops.repository import Repository
 
 _KEPT: Final = "Prune=false"
@@ -33,7 +33,7 @@ def delivered(checkout: Path, stack: str, base: str) -> list[Change]:
         for file in sorted((checkout / place).glob("*.yaml"))
     }
     changes = _changes(_objects(before.values()), _objects(after.values()))
-    return sorted(changes, key=lambda change: (change.op, change.kind, change.name))
+    return sorted(changes, key=in_order)
 
 
 def _objects(texts: Iterable[str]) -> dict[tuple[str, str], Object]:
@@ -56,7 +56,7 @@ def _changes(before: dict[tuple[str, str], Object], after: dict[tuple[str, str],
                 name=key[1],
                 old=old,
                 new=new,
-                leaves=tuple(differences(old, new, {})) if op is Op.UPDATE else (),
+                leaves=tuple(differences(old, new, {})) if new else (),
                 retained=_kept(old),
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +24,10 @@ _UNKNOWN_SIGNATURES: Final = frozenset(
     }
 )
 """How it marks what is not known yet, by type: https://github.com/pulumi/pulumi/blob/v3.259.0/sdk/go/common/resource/plugin/rpc.go"""
+
+
+_MADE_UP: Final = re.compile(r"(?P<stem>.+)-[0-9a-f]{7,8}")
+"""A program's name and seven hexadecimal digits, as Pulumi fills in where the program has no name."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def differences(
     before, after = dict(_leaves(old)), dict(_leaves(new))
     found: set[str] = set()
     for path in sorted({*before, *after}):
-        if before.get(path) != after.get(path):
+        if before.get(path) != after.get(path) and not _renamed(before.get(path), after.get(path)):
             found.add(path)
             forced = any(_covers(reason, path) for reason in replacing)
             yield Leaf(path, before.get(path), after.get(path), forced)
@@ -64,6 +69,12 @@ def differences(
         # Secrets look alike, and a refresh finds differences that no input has.
         if not any(_covers(path, other) or _covers(other, path) for other in found) and "__" not in path:
             yield Leaf(path, before.get(path), after.get(path), path in replacing)
+
+
+def _renamed(before: str | None, after: str | None) -> bool:
+    """Whether it is a name that a provider has made up, and made up anew."""
+    names = [_MADE_UP.fullmatch(text) if text else None for text in (before, after)]
+    return all(names) and len({name["stem"] for name in names if name}) == 1
 
 
 def _covers(path: str, other: str) -> bool:

@@ -38,7 +38,7 @@ def of_own_backend(stack: str, arguments: Sequence[str] = ()) -> Plan:
         run = subprocess.run(
             command, env={**os.environ, _STREAMED: "true"}, capture_output=True, text=True, check=False
         )
-    return parsed(run.stdout.splitlines(), run.returncode, run.stderr)
+    return _plan(run)
 
 
 def of_nothing(stack: str, arguments: Sequence[str] = ()) -> Plan:
@@ -48,4 +48,10 @@ def of_nothing(stack: str, arguments: Sequence[str] = ()) -> Plan:
         workspace.prepare({})
         os.environ[_STREAMED] = "true"
         run = workspace.run("preview", "--json", *arguments, capture=True, check=False)
-    return parsed(run.stdout.splitlines(), run.returncode, run.stderr)
+    return _plan(run)
+
+
+def _plan(run: subprocess.CompletedProcess[str]) -> Plan:
+    # A reader's checkout is somewhere else.
+    printed, said = (text.replace(f"{CHECKOUT}/", "") for text in (run.stdout, run.stderr))
+    return parsed(printed.splitlines(), run.returncode, said)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ops.preview.meaning import Weight, meaning
+from ops.preview.effects import Weight
+from ops.preview.meaning import meaning
 from ops.preview.plan import Change
 
 REFUSED: Final = 3

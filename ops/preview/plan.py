@@ -32,6 +32,9 @@ class Op(StrEnum):
     DELETE = "deleted"
 
 
+_ORDER: Final = (Op.DELETE, Op.REPLACE, Op.UPDATE, Op.CREATE)
+
+
 _OPS: Final = {
     "create": Op.CREATE,
     "import": Op.CREATE,
@@ -93,10 +96,15 @@ class Plan:
     failed: bool = False
 
 
+def in_order(change: Change) -> tuple[int, str, str]:
+    """A key to sort by: what goes comes first."""
+    return _ORDER.index(change.op), change.kind, change.name
+
+
 def parsed(lines: Iterable[str], code: int, said: str = "") -> Plan:
     """A preview's plan, from what it printed, its exit code, and what it said on the error stream."""
     events = [event for line in lines if (event := _event(line)) is not None]
-    changes = sorted(_changes(events), key=lambda change: (change.op, change.kind, change.name))
+    changes = sorted(_changes(events), key=in_order)
     errors = tuple(dict.fromkeys(_diagnostics(events, "error")))
     if code and not errors:
         errors = tuple(_plain(line) for line in [said.strip()] if line) or (
@@ -151,7 +159,7 @@ def _change(step: Mapping[str, Any], op: Op, *, deleted_first: bool) -> Change:
         name=_name(step, after or before),
         old=before,
         new={} if op is Op.DELETE else after,
-        leaves=tuple(differences(before, after, step.get("detailedDiff") or {})) if old and new else (),
+        leaves=tuple(differences(before, after, step.get("detailedDiff") or {})) if new else (),
         reasons=reasons,
         retained=bool(old.get("retainOnDelete")),
         deleted_first=deleted_first,

@@ -52,7 +52,6 @@ class Case:
     manifests: Callable[[str], str] | None = None
     """What becomes of the Deployment that Argo CD applies."""
 
-    arguments: tuple[str, ...] = ()
     ends: int = 0
     """The exit code."""
 
@@ -87,7 +86,6 @@ CASES = {
     "route-removed": Case(code=NO_ROUTE),
     "secret-change": Case(stack="prod", secrets={"gitToken": "a-second-token"}),
     "claim-removed": Case(code=NO_CLAIM, ends=REFUSED),
-    "claim-removed-with-the-label": Case(code=NO_CLAIM, arguments=("--allow-data-loss",)),
     "last-gpu-node-gone": Case(settings={"gpuNodes": "0"}, ends=REFUSED),
     "broken-program": Case(code="raise ValueError('a slip in components/')\n", ends=1),
 }
@@ -141,7 +139,7 @@ def test_the_comment_is_the_one_that_is_kept(tmp_path: Path, name: str) -> None:
     directory.mkdir()
     there = deployed(directory, case.stack, case.settings, case.code)
     secrets(there, case.stack, case.secrets)
-    arguments = ["--format", "markdown", *case.arguments]
+    arguments = ["--format", "markdown"]
     if case.manifests is not None:
         with_manifests(there, case.stack, case.manifests)
         arguments += ["--base", "main"]

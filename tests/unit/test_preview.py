@@ -10,9 +10,10 @@ import pytest
 from ops.preview import costs as prices
 from ops.preview.comment import LIMIT, comment, marker
 from ops.preview.costs import costs
+from ops.preview.effects import TABLE, Weight
 from ops.preview.gate import REFUSED, stopped
 from ops.preview.markdown import code, escaped, fenced
-from ops.preview.meaning import TABLE, Weight, meaning
+from ops.preview.meaning import meaning
 from ops.preview.plan import Change, Op, Plan, parsed
 from ops.preview.review import Review
 
@@ -51,7 +52,7 @@ def review(*lines: str, code: int = 0, **more: Any) -> Review:
 
 class TestPlan:
     def test_a_replacement_is_one_change(self) -> None:
-        states = {"old": named("outputs"), "new": named("outputs")}
+        states: dict[str, Any] = {"old": named("outputs"), "new": named("outputs")}
         lines = [
             event("create-replacement", CLAIM, **states),
             event("replace", CLAIM, keys=["spec.storageClassName"], **states),
@@ -66,7 +67,10 @@ class TestPlan:
         assert not change.deleted_first
 
     def test_one_that_goes_before_its_successor_comes(self) -> None:
-        states = {"old": {"inputs": pool(["g6.xlarge"], 1)}, "new": {"inputs": pool(["g6.xlarge"], 1)}}
+        states: dict[str, Any] = {
+            "old": {"inputs": pool(["g6.xlarge"], 1)},
+            "new": {"inputs": pool(["g6.xlarge"], 1)},
+        }
         lines = [event(op, POOL, **states) for op in ("delete-replaced", "replace", "create-replacement")]
         (change,) = parsed(lines, 0).changes
         assert change.deleted_first
@@ -92,13 +96,23 @@ class TestPlan:
             ("spec.replicas", "2", "3")
         ]
 
+    def test_a_name_that_the_provider_makes_up_anew_is_noise(self) -> None:
+        old, new = (
+            {"inputs": pool([kind], 1, nodeGroupName=f"gpu-{end}")}
+            for kind, end in (("a", "0a1b2c3"), ("b", "f0e1d2c"))
+        )
+        (change,) = parsed([event("replace", POOL, old=old, new=new)], 0).changes
+        assert [leaf.path for leaf in change.leaves] == ["instanceTypes[0]"], (
+            "it is another one in every preview"
+        )
+
     def test_a_value_that_only_an_update_brings(self) -> None:
         old, new = named("speech", spec={"ip": "1.2.3.4"}), named("speech", spec={"ip": UNKNOWN})
         (change,) = parsed([event("update", DEPLOYMENT, old=old, new=new)], 0).changes
         assert change.leaves[0].after == "[known after the update]"
 
     def test_a_secret_is_said_to_change_and_never_shown(self) -> None:
-        states = {"old": named("token", data=SECRET), "new": named("token", data=SECRET)}
+        states: dict[str, Any] = {"old": named("token", data=SECRET), "new": named("token", data=SECRET)}
         differs = {"data.password": {"diffKind": "update"}}
         line = event("update", "kubernetes:core/v1:Secret", detailedDiff=differs, **states)
         text = comment(review(line))
@@ -136,13 +150,13 @@ class TestPlan:
 
 
 class TestMeaning:
-    def test_every_row_can_be_met(self) -> None:
-        seen = set()
-        for row in TABLE:
-            kind, ops, _, _, text = row
-            assert (kind, ops, text) not in seen
-            seen.add((kind, ops, text))
-            assert text.endswith("."), "it is read as a sentence"
+    def test_every_row_is_a_sentence(self) -> None:
+        for rows in TABLE.values():
+            assert all(row.text.endswith(".") and row.text[0].isupper() for row in rows)
+
+    def test_a_kind_is_not_taken_for_another_that_begins_alike(self) -> None:
+        account = Change(op=Op.DELETE, kind="kubernetes:core/v1:ServiceAccount", name="it", old={}, new={})
+        assert meaning(account) is None, "a Service that goes is another matter"
 
     @pytest.mark.parametrize("op", [Op.REPLACE, Op.DELETE])
     @pytest.mark.parametrize(
@@ -314,6 +328,16 @@ class TestComment:
         assert text.count("<details>") == text.count("</details>"), (
             "the page's rest would be folded away with it"
         )
+
+    def test_long_names_of_every_kind_fit_as_well(self) -> None:
+        kinds = sorted(TABLE)
+        lines = [
+            event("delete", kind, "@" * 250 + str(n), old={"inputs": {}}) for kind in kinds for n in range(20)
+        ]
+        text = comment(review(*lines))
+        assert len(text.encode()) < LIMIT
+        for kind in ("PersistentVolumeClaim", "FileSystem"):
+            assert kind in text, "what loses data is named before anything else"
 
     def test_a_long_reason_fits_as_well(self) -> None:
         said = json.dumps({"diagnosticEvent": {"severity": "error", "message": "x" * 100_000}})
