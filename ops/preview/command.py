@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 
 from ops import stack_file
@@ -26,9 +27,20 @@ class Form(StrEnum):
     JSON = "json"
 
 
-def previewed(stack: str, form: Form, base: str | None, *, own_backend: bool, data_loss_allowed: bool) -> int:
-    """Prints the review of a stack, and returns the exit code; why it is not 0 stands on the error stream."""
-    plan = of_own_backend(stack) if own_backend else of_nothing(stack)
+def previewed(
+    stack: str,
+    form: Form,
+    base: str | None,
+    *,
+    own_backend: bool,
+    data_loss_allowed: bool,
+    arguments: Sequence[str] = (),
+) -> int:
+    """Prints the review of a stack, and returns the exit code; why it is not 0 stands on the error stream.
+
+    `arguments` are `pulumi preview`'s, as --policy-pack.
+    """
+    plan = of_own_backend(stack, arguments) if own_backend else of_nothing(stack, arguments)
     review = Review(
         stack=stack,
         plan=plan,

@@ -55,7 +55,7 @@ def comment(review: Review) -> str:
 def verdict(review: Review) -> str:
     """The first line."""
     stack = code(review.stack)
-    if review.plan.failed:
+    if review.plan.failed and not review.plan.refused:
         return f"{stack}: the preview failed"
     counts = review.counts
     said = [
@@ -63,13 +63,14 @@ def verdict(review: Review) -> str:
         for op in Op
         if counts[op]
     ]
-    return f"{stack}: {', '.join(said) or 'nothing changes'}"
+    refused = "**refused by a policy**, " if review.plan.refused else ""
+    return f"{stack}: {refused}{', '.join(said) or 'nothing changes'}"
 
 
 def _head(review: Review) -> Iterator[str]:
     plan = review.plan
-    if plan.failed:
-        yield "Nothing can be said of what it would change. Pulumi says:"
+    if plan.failed and plan.errors:
+        yield "Pulumi says:" if plan.refused else "Nothing can be said of what it would change. Pulumi says:"
         yield fenced(shortened("\n".join(plan.errors), _ERROR).splitlines())
     mandatory = [item for item in plan.violations if item.mandatory]
     for title, found in (

@@ -95,6 +95,11 @@ class Plan:
     warnings: tuple[str, ...] = ()
     failed: bool = False
 
+    @property
+    def refused(self) -> bool:
+        """Whether it failed because a policy is mandatory: what it would change is known all the same."""
+        return self.failed and any(violation.mandatory for violation in self.violations)
+
 
 def in_order(change: Change) -> tuple[int, str, str]:
     """A key to sort by: what goes comes first."""
@@ -106,13 +111,14 @@ def parsed(lines: Iterable[str], code: int, said: str = "") -> Plan:
     events = [event for line in lines if (event := _event(line)) is not None]
     changes = sorted(_changes(events), key=in_order)
     errors = tuple(dict.fromkeys(_diagnostics(events, "error")))
-    if code and not errors:
+    violations = tuple(_violations(events))
+    if code and not errors and not any(violation.mandatory for violation in violations):
         errors = tuple(_plain(line) for line in [said.strip()] if line) or (
             f"pulumi ended with exit code {code}.",
         )
     return Plan(
         changes=tuple(changes),
-        violations=tuple(_violations(events)),
+        violations=violations,
         errors=errors if code else (),
         warnings=tuple(dict.fromkeys(_diagnostics(events, "warning"))),
         failed=code != 0,

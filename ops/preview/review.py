@@ -55,7 +55,11 @@ class Review:
     def refusal(self) -> str | None:
         """Why it ends with another code than 0, in one line."""
         if self.plan.failed:
-            return f"The preview of {self.stack} failed."
+            return (
+                f"A policy refuses {self.stack}."
+                if self.plan.refused
+                else f"The preview of {self.stack} failed."
+            )
         if self.code == 0:
             return None
         names = ", ".join(f"{change.name} ({kind(change)}) {change.op}" for change in self.stopped[:5])

@@ -144,9 +144,20 @@ class TestPlan:
             "resourceUrn": "urn:pulumi:prod::p::t::speech",
             "message": "<{%reset%}>latest moves<{%reset%}>",
         }
-        text = comment(review(json.dumps({"policyEvent": said}), code=1))
-        assert "Policies that refuse it" in text
-        assert "latest moves" in text
+        refused = review(json.dumps({"policyEvent": said}), event("create", PROXY, new=named("a")), code=255)
+        text = comment(refused)
+        assert "<code>prod</code>: **refused by a policy**, 1 created" in text, (
+            "what it would change is known"
+        )
+        assert "- <code>speech</code> no-latest: latest moves" in text
+        assert "Nothing can be said" not in text
+        assert (refused.code, refused.refusal) == (1, "A policy refuses prod.")
+
+    def test_advice_refuses_nothing(self) -> None:
+        said = {"policyName": "tags", "enforcementLevel": "advisory", "message": "no owner"}
+        advised = review(json.dumps({"policyEvent": said}))
+        assert advised.code == 0
+        assert "Policies that advise against it" in comment(advised)
 
 
 class TestMeaning:
