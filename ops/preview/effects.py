@@ -111,7 +111,7 @@ _TABLE: Final = {
         ),
         _changed(
             DOWN,
-            "EKS upgrades the control plane, for some minutes each; there is no way back to the old version.",
+            "EKS upgrades the control plane. There is no way back to the old version.",
             _touches("version"),
         ),
     ),

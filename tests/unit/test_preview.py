@@ -120,6 +120,11 @@ class TestPlan:
         assert "hunter2" not in text
         assert "hunter2" not in json.dumps(review(line).as_json())
 
+    def test_a_secret_is_not_shown_where_it_is_new(self) -> None:
+        text = comment(review(event("create", "kubernetes:core/v1:Secret", new=named("token", data=SECRET))))
+        assert "+ data: [secret]" in text
+        assert "hunter2" not in text
+
     def test_a_failure_has_its_reason(self) -> None:
         said = {
             "diagnosticEvent": {
