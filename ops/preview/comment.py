@@ -15,6 +15,9 @@ from ops.preview.review import Review, kind
 LIMIT: Final = 60_000
 """Bytes of a comment. GitHub takes 65,536 characters."""
 
+_MARGIN: Final = 2_000
+"""Bytes for what stands around the diffs."""
+
 _NAMES: Final = 8
 """Names in a line. More are counted."""
 
@@ -30,6 +33,9 @@ _VALUE: Final = 200
 _LINES: Final = 200
 """Lines of a resource's diff."""
 
+_LINES_NEW: Final = 40
+"""Of one that is new: no reader compares it with anything."""
+
 _ERROR: Final = 4_000
 _WEIGHTS: Final = {Weight.DATA: "🔴", Weight.GPUS: "🔴", Weight.DOWN: "🟠", Weight.NOTE: "⚪"}
 
@@ -43,12 +49,17 @@ def comment(review: Review) -> str:
     """The comment, of less than `LIMIT` bytes."""
     parts = [marker(review.stack), f"### {verdict(review)}", *_head(review)]
     text = "\n\n".join(parts)
-    for title, changes in (
-        ("What Pulumi changes", review.plan.changes),
-        ("What Argo CD changes", review.delivered),
-    ):
-        if changes:
-            text += f"\n\n{_diffs(title, changes, review.stack, LIMIT - len(text.encode()) - 2_000)}"
+    sections = [
+        (title, changes)
+        for title, changes in (
+            ("What Pulumi changes", review.plan.changes),
+            ("What Argo CD changes", review.delivered),
+        )
+        if changes
+    ]
+    for done, (title, changes) in enumerate(sections):
+        room = (LIMIT - _size(text) - _MARGIN) // (len(sections) - done)
+        text += f"\n\n{_diffs(title, changes, review.stack, room)}"
     return f"{text}\n"
 
 
@@ -139,28 +150,44 @@ def _costs(review: Review) -> Iterator[str]:
 
 
 def _diffs(title: str, changes: Sequence[Change], stack: str, room: int) -> str:
+    brief = [_summary(change) for change in changes]
+    # Each by its name first; what room is left then is the diffs', from the top.
+    room -= sum(_size(f"- {text}") for text in brief)
     parts: list[str] = []
-    for change in changes:
-        part = _diff(change)
-        room -= len(part.encode()) + 2
-        if room < 0:
-            break
-        parts.append(part)
-    left = len(changes) - len(parts)
-    if left:
-        parts.append(
-            f"{left} of {len(changes)} are left out here. All of them: {code(f'make preview STACK={stack}')}"
-        )
+    short = 0
+    for change, summary in zip(changes, brief, strict=True):
+        lines = list(_lines(change))
+        part = folded(summary, fenced(_cut(lines, _limit(change)), "diff")) if lines else f"- {summary}"
+        more = _size(part) - _size(f"- {summary}")
+        fits = more <= room
+        room -= more if fits else 0
+        parts.append(part if fits else f"- {summary}")
+        short += not fits
+    left = 0
+    while room < 0 and parts:
+        room += _size(parts.pop())
+        left += 1
+    if left or short:
+        said = f"{left} of {len(changes)} are left out here, and the diffs of {max(short - left, 0)} more."
+        parts.append(f"{said} All of it: {code(f'make preview STACK={stack}')}")
     return folded(f"{title}: {len(changes)}", "\n\n".join(parts))
 
 
-def _diff(change: Change) -> str:
-    lines = list(_lines(change))
-    cut = len(lines) - _LINES
-    if cut > 0:
-        lines = [*lines[:_LINES], f"… {cut} more lines"]
-    summary = f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}"
-    return folded(summary, fenced(lines, "diff")) if lines else f"- {summary}"
+def _size(part: str) -> int:
+    return len(part.encode()) + 2
+
+
+def _summary(change: Change) -> str:
+    return f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}"
+
+
+def _limit(change: Change) -> int:
+    return _LINES_NEW if change.op is Op.CREATE else _LINES
+
+
+def _cut(lines: list[str], limit: int) -> list[str]:
+    cut = len(lines) - limit
+    return [*lines[:limit], f"… {cut} more lines"] if cut > 0 else lines
 
 
 def _lines(change: Change) -> Iterator[str]:

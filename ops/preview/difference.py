@@ -58,7 +58,7 @@ def differences(
 ) -> Iterator[Leaf]:
     """What is different between two versions; `detailed` is the provider's word on it."""
     replacing = {path for path, item in detailed.items() if "replace" in str(item.get("diffKind", ""))}
-    before, after = dict(_leaves(old)), dict(_leaves(new))
+    before, after = ({} if not item else dict(_leaves(item)) for item in (old, new))
     found: set[str] = set()
     for path in sorted({*before, *after}):
         if before.get(path) != after.get(path) and not _renamed(before.get(path), after.get(path)):

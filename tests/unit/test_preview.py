@@ -123,6 +123,7 @@ class TestPlan:
     def test_a_secret_is_not_shown_where_it_is_new(self) -> None:
         text = comment(review(event("create", "kubernetes:core/v1:Secret", new=named("token", data=SECRET))))
         assert "+ data: [secret]" in text
+        assert "\n- " not in text.partition("```diff")[2], "there was nothing before it"
         assert "hunter2" not in text
 
     def test_a_failure_has_its_reason(self) -> None:
@@ -344,6 +345,17 @@ class TestComment:
         assert text.count("<details>") == text.count("</details>"), (
             "the page's rest would be folded away with it"
         )
+
+    def test_a_large_resource_leaves_room_for_the_others(self) -> None:
+        large = {f"key-{number}": "x" * 150 for number in range(10_000)}
+        lines = [
+            event("update", PROXY, old=named(f"large-{n}"), new=named(f"large-{n}", **large))
+            for n in range(3)
+        ]
+        lines += [event("create", PROXY, new=named(f"route-{n}", spec="a")) for n in range(90)]
+        text = comment(review(*lines))
+        assert len(text.encode()) < LIMIT
+        assert all(f"route-{n}<" in text for n in range(90)), "what is not even named is merged unseen"
 
     def test_long_names_of_every_kind_fit_as_well(self) -> None:
         kinds = sorted(TABLE)
