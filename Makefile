@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
-TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS
+TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST FILE
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops
+.PHONY: help up down status test test-packages check preview touched comment deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ help:
 $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=<another>")'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: install the package python3-venv first"; exit 1; }
-	@echo "Installing Python packages into .venv, once"
+	@echo "Installing Python packages into .venv, once" >&2
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
@@ -59,10 +59,27 @@ status:
 	@kubectl --kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}" --context "$$CONTEXT" get pods --all-namespaces --output wide
 endif
 
-preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=prod
+preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=prod (FORMAT=markdown as a comment, BASE=origin/main)
 	@test -n "$$STACK" || { echo "error: name a stack: make preview STACK=prod"; exit 1; }
+	@$(PY) -m local upstream >&2
+	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(if $(FORMAT),--format="$$FORMAT") $(if $(BASE),--base="$$BASE") \
+		$(if $(ALLOW_DATA_LOSS),--allow-data-loss) -- "$$STACK"
+
+touched: $(INSTALLED) ## List the stacks that a change touches: make touched BASE=origin/main (JSON=1 for a script)
+	@$(PY) -m ops touched $(if $(BASE),--base="$$BASE") $(if $(JSON),--json)
+
+comment: $(INSTALLED) ## Put a preview under a pull request: make comment PULL_REQUEST=12 FILE=comment.md (GH_TOKEN, GITHUB_REPOSITORY)
+	@$(PY) -m ops comment --repository="$$GITHUB_REPOSITORY" --pull-request="$$PULL_REQUEST" -- "$$FILE"
+
+deploy: $(INSTALLED) ## Update a stack in the backend that you are logged in to, without asking: make deploy STACK=dev
+	@test -n "$$STACK" || { echo "error: name a stack: make deploy STACK=dev"; exit 1; }
 	@$(PY) -m local upstream
-	@$(call with-tools,--group pulumi) $(PY) -m ops preview -- "$$STACK"
+	@$(call with-tools,--group pulumi) pulumi up --yes --skip-preview --non-interactive --stack="$$STACK"
+
+drift: $(INSTALLED) ## Fail where what runs is not what the code says: make drift STACK=prod
+	@test -n "$$STACK" || { echo "error: name a stack: make drift STACK=prod"; exit 1; }
+	@$(PY) -m local upstream
+	@$(call with-tools,--group pulumi) pulumi preview --refresh --expect-no-changes --diff --non-interactive --stack="$$STACK"
 
 render: $(INSTALLED) ## Write what Argo CD syncs, manifests/STACK: make render STACK=prod (CHECK=1 only compares)
 	@test -n "$$STACK" || { echo "error: name a stack: make render STACK=prod"; exit 1; }

@@ -69,7 +69,7 @@ def port(name: Name = "default") -> None:
 
 @app.command()
 def tools(
-    group: Annotated[str | None, typer.Option(help="Only these: pulumi, cluster or gitops.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only these: pulumi, cluster, gitops or checks.")] = None,
 ) -> None:
     """Builds what is missing and prints the directory that holds every binary, for PATH.
 

@@ -33,8 +33,11 @@ from ops import (
 )
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
+from ops.preview.command import Form, previewed
+from ops.preview.pull_request import publish
 from ops.release import Recorded, release, render_as_committed
 from ops.rollback import rollback
+from ops.touched import touched
 from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded, of_context
 from stacks.problems import SettingsError
 
@@ -118,15 +121,34 @@ def _say_how_to_use(outputs: dict[str, Any], ca: str | None, wav: Path, seconds:
 
 
 @app.command()
-def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) -> None:
+def preview(
+    stack: Annotated[str, typer.Argument(help="local, dev or prod")],
+    form: Annotated[
+        Form,
+        typer.Option("--format", help="text is Pulumi's own; markdown is the comment on a pull request."),
+    ] = Form.TEXT,
+    base: Annotated[
+        str | None, typer.Option(help="The branch that it goes to: its manifests are compared with, too.")
+    ] = None,
+    allow_data_loss: Annotated[
+        bool, typer.Option("--allow-data-loss", help="Losing data, or the last GPU node, is meant.")
+    ] = False,
+) -> None:
     """Shows what `pulumi up` of a stack would change, and which rules of docs/policy.md it breaks.
 
     It looks into the backend that you are logged in to. Without a login it shows the whole stack, from a scratch state
-    that is thrown away.
+    that is thrown away. In markdown and JSON it exits with 1 where the preview fails or a mandatory rule is broken, and
+    with 3 where data or the last GPU node would be lost.
     """
     stack_file.path(CHECKOUT, stack)
     rules = policy_pack.ready()
-    if os.environ.get("PULUMI_BACKEND_URL") or _logged_in():
+    own = bool(os.environ.get("PULUMI_BACKEND_URL")) or _logged_in()
+    if form is not Form.TEXT:
+        code = previewed(
+            stack, form, base, own_backend=own, data_loss_allowed=allow_data_loss, arguments=rules
+        )
+        sys.exit(code)
+    if own:
         pulumi = shutil.which("pulumi") or "pulumi"
         command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT), *rules]
         os.execv(pulumi, command)  # noqa: S606 - the person's own pulumi takes over from here
@@ -134,6 +156,26 @@ def preview(stack: Annotated[str, typer.Argument(help="local, dev or prod")]) ->
         workspace = Workspace(stack=stack, directory=Path(directory))
         workspace.prepare({})
         workspace.run("preview", *rules)
+
+
+@app.command(name="touched")
+def touched_command(
+    base: Annotated[str, typer.Option(help="The branch that a change goes to.")] = "origin/main",
+    as_json: AsJson = False,
+) -> None:
+    """Shows which stacks a change touches, by the files that differ from where it left its base."""
+    stacks = touched(CHECKOUT, base)
+    print(json.dumps(stacks) if as_json else "\n".join(stacks))
+
+
+@app.command(name="comment")
+def comment_command(
+    repository: Annotated[str, typer.Option(help="OWNER/NAME on GitHub.")],
+    pull_request: Annotated[int, typer.Option(help="Its number.")],
+    file: Annotated[Path, typer.Argument(help="What `preview --format markdown` has printed.")],
+) -> None:
+    """Puts a preview's comment under a pull request, or in the place of the one that is there."""
+    print(publish(repository, pull_request, file.read_text(encoding="utf-8")))
 
 
 def _logged_in() -> bool:

@@ -35,7 +35,7 @@ class Project:
         self.state.mkdir()
         # Upstreams are the person's own cache: HOME is moved, so that no kubeconfig of theirs is ever found.
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        self._environment = {
+        self.environment = {
             **os.environ,
             # The stand-in for the AWS provider; a preview of it needs no account.
             "PATH": f"{ROOT / 'tests' / 'aws' / 'bin'}{os.pathsep}{os.environ['PATH']}",
@@ -46,14 +46,14 @@ class Project:
             "PULUMI_CONFIG_PASSPHRASE": "for tests",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        self._environment.pop("KUBECONFIG", None)
+        self.environment.pop("KUBECONFIG", None)
 
     def pulumi(self, *arguments: str, stdin: str | None = None) -> Finished:
         """Runs one command to its end."""
         finished = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self.directory,
-            env=self._environment,
+            env=self.environment,
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -84,7 +84,7 @@ class Project:
         finished = subprocess.run(
             ["pulumi", "preview", "--stack", name, "--json", "--non-interactive"],
             cwd=self.directory,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=300,

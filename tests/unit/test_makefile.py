@@ -17,7 +17,7 @@ for argument; do printf '%s\\n' "$argument"; done
 def venv(tmp_path: Path) -> Path:
     """A venv whose Python prints its arguments, one a line."""
     (tmp_path / "bin").mkdir()
-    for name in ("python", "kubectl"):
+    for name in ("python", "kubectl", "pulumi"):
         program = tmp_path / "bin" / name
         program.write_text(STAND_IN)
         program.chmod(0o755)
@@ -57,7 +57,11 @@ HOSTILE = [
         ("release", ["STACK", "IMAGE", "BRANCH"]),
         ("rollback", ["STACK", "TO", "BRANCH"]),
         ("render", ["STACK"]),
-        ("preview", ["STACK"]),
+        ("preview", ["STACK", "FORMAT", "BASE"]),
+        ("touched", ["BASE"]),
+        ("comment", ["PULL_REQUEST", "FILE"]),
+        ("deploy", ["STACK"]),
+        ("drift", ["STACK"]),
         ("destroy", ["STACK"]),
         ("diff-stacks", ["FROM", "TO"]),
         ("snapshots", ["STACK", "NAME"]),
@@ -84,9 +88,6 @@ def test_it_is_one_argument_letter_by_letter(
     assert "hi" not in said, "a pipeline that passes an image on would run whatever somebody calls it"
 
 
-OPTIONS = ("--image=", "--branch=", "--to=", "--name=", "--why=", "--older-than=")
-
-
 def test_nothing_is_let_go_or_deleted_unasked_but_by_a_word(venv: Path) -> None:
     pin = ("pin", "STACK=prod", "SNAPSHOT=x")
     assert "--off" not in make(venv, *pin), "the schedule would delete what somebody keeps"
@@ -94,6 +95,20 @@ def test_nothing_is_let_go_or_deleted_unasked_but_by_a_word(venv: Path) -> None:
     prune = ("prune", "STACK=prod", "DAYS=90")
     assert "--yes" not in make(venv, *prune), "data would go for good before anybody has seen of what"
     assert "--yes" in make(venv, *prune, "YES=1")
+
+
+OPTIONS = (
+    "--image=",
+    "--branch=",
+    "--to=",
+    "--name=",
+    "--why=",
+    "--older-than=",
+    "--format=",
+    "--base=",
+    "--pull-request=",
+    "--stack=",
+)
 
 
 def test_what_is_in_the_environment_will_do(venv: Path) -> None:

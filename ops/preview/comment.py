@@ -1,0 +1,207 @@
+"""A review as a comment on a pull request: the verdict, then what it means and what it costs, then the diff, folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ops.preview.costs import AS_OF
+from ops.preview.effects import Weight
+from ops.preview.gate import LABEL
+from ops.preview.markdown import code, escaped, fenced, folded, shortened
+from ops.preview.plan import Change, Op
+from ops.preview.review import Review, kind
+
+LIMIT: Final = 60_000
+"""Bytes of a comment. GitHub takes 65,536 characters."""
+
+_MARGIN: Final = 2_000
+"""Bytes for what stands around the diffs."""
+
+_NAMES: Final = 8
+"""Names in a line. More are counted."""
+
+_NAME: Final = 120
+"""Characters of a name."""
+
+_MEANINGS: Final = 16_000
+"""Bytes of what changes mean; beyond, they are counted, and not named."""
+
+_VALUE: Final = 200
+"""Characters of a value in the diff."""
+
+_LINES: Final = 200
+"""Lines of a resource's diff."""
+
+_LINES_NEW: Final = 40
+"""Of one that is new: no reader compares it with anything."""
+
+_ERROR: Final = 4_000
+_WEIGHTS: Final = {Weight.DATA: "🔴", Weight.GPUS: "🔴", Weight.DOWN: "🟠", Weight.NOTE: "⚪"}
+
+
+def marker(stack: str) -> str:
+    """What a stack's comment begins with: by it the comment is found again, and edited."""
+    return f"<!-- tts-platform preview: {stack} -->"
+
+
+def comment(review: Review) -> str:
+    """The comment, of less than `LIMIT` bytes."""
+    parts = [marker(review.stack), f"### {verdict(review)}", *_head(review)]
+    text = "\n\n".join(parts)
+    sections = [
+        (title, changes)
+        for title, changes in (
+            ("What Pulumi changes", review.plan.changes),
+            ("What Argo CD changes", review.delivered),
+        )
+        if changes
+    ]
+    for done, (title, changes) in enumerate(sections):
+        room = (LIMIT - _size(text) - _MARGIN) // (len(sections) - done)
+        text += f"\n\n{_diffs(title, changes, review.stack, room)}"
+    return f"{text}\n"
+
+
+def verdict(review: Review) -> str:
+    """The first line."""
+    stack = code(review.stack)
+    if review.plan.failed and not review.plan.refused:
+        return f"{stack}: the preview failed"
+    counts = review.counts
+    said = [
+        f"**{counts[op]} {op}**" if op in (Op.REPLACE, Op.DELETE) else f"{counts[op]} {op}"
+        for op in Op
+        if counts[op]
+    ]
+    refused = "**refused by a policy**, " if review.plan.refused else ""
+    return f"{stack}: {refused}{', '.join(said) or 'nothing changes'}"
+
+
+def _head(review: Review) -> Iterator[str]:
+    plan = review.plan
+    if plan.failed and plan.errors:
+        yield "Pulumi says:" if plan.refused else "Nothing can be said of what it would change. Pulumi says:"
+        yield fenced(shortened("\n".join(plan.errors), _ERROR).splitlines())
+    mandatory = [item for item in plan.violations if item.mandatory]
+    for title, found in (
+        ("Policies that refuse it", mandatory),
+        ("Policies that advise against it", [item for item in plan.violations if not item.mandatory]),
+    ):
+        if found:
+            lines = [
+                f"- {code(shortened(item.resource, _NAME))} {escaped(item.policy)}: "
+                f"{escaped(shortened(item.message, 500))}"
+                for item in found[:_NAMES]
+            ]
+            more = [f"- and {len(found) - _NAMES} more"] if len(found) > _NAMES else []
+            yield "\n".join([f"**{title}**", "", *lines, *more])
+    if review.stopped:
+        yield _gate(review)
+    if review.meanings():
+        yield "\n".join(_meanings(review))
+    yield from _costs(review)
+
+
+def _meanings(review: Review) -> Iterator[str]:
+    room = _MEANINGS
+    for means, changes in review.meanings().items():
+        line = f"- {_WEIGHTS[means.weight]} {_named(changes)}: {means.text}"
+        room -= len(line.encode())
+        yield (
+            line
+            if room > 0
+            else f"- {_WEIGHTS[means.weight]} {len(changes)} {kind(changes[0])}: {means.text}"
+        )
+
+
+def _gate(review: Review) -> str:
+    if review.data_loss_allowed:
+        return f"**This loses data, or the last GPU node. The label {code(LABEL)} says that it is meant.**"
+    return (
+        "**This loses data, or the last GPU node, and fails for that.** If it is meant, give the pull request "
+        f"the label {code(LABEL)}."
+    )
+
+
+def _named(changes: Sequence[Change]) -> str:
+    names = [
+        f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}" for change in changes[:_NAMES]
+    ]
+    more = len(changes) - _NAMES
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def _costs(review: Review) -> Iterator[str]:
+    costs = review.costs
+    if costs.lines:
+        sign = "+" if costs.difference > 0 else "-" if costs.difference < 0 else "±"
+        total = f"{sign}{abs(costs.difference):.0f}"
+        lines = [
+            f"| {code(shortened(line.what, _VALUE))} | {line.before:.0f} | {line.after:.0f} |"
+            for line in costs.lines[:20]
+        ]
+        table = "\n".join(["| dollars a month | before | after |", "| --- | ---: | ---: |", *lines])
+        prices = f"List prices of us-east-1 of {AS_OF}, [docs/costs.md](../blob/main/docs/costs.md)."
+        yield f"**{total} dollars a month.** {prices}\n\n{table}"
+    if costs.unpriced:
+        names = ", ".join(code(shortened(item, _VALUE)) for item in costs.unpriced[:_NAMES])
+        yield f"No price is known of {names}."
+
+
+def _diffs(title: str, changes: Sequence[Change], stack: str, room: int) -> str:
+    brief = [_summary(change) for change in changes]
+    # Each by its name first; what room is left then is the diffs', from the top.
+    room -= sum(_size(f"- {text}") for text in brief)
+    parts: list[str] = []
+    short = 0
+    for change, summary in zip(changes, brief, strict=True):
+        lines = list(_lines(change))
+        part = folded(summary, fenced(_cut(lines, _limit(change)), "diff")) if lines else f"- {summary}"
+        more = _size(part) - _size(f"- {summary}")
+        fits = more <= room
+        room -= more if fits else 0
+        parts.append(part if fits else f"- {summary}")
+        short += not fits
+    left = 0
+    while room < 0 and parts:
+        room += _size(parts.pop())
+        left += 1
+    if left or short:
+        said = f"{left} of {len(changes)} are left out here, and the diffs of {max(short - left, 0)} more."
+        parts.append(f"{said} All of it: {code(f'make preview STACK={stack}')}")
+    return folded(f"{title}: {len(changes)}", "\n\n".join(parts))
+
+
+def _size(part: str) -> int:
+    return len(part.encode()) + 2
+
+
+def _summary(change: Change) -> str:
+    return f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}"
+
+
+def _limit(change: Change) -> int:
+    return _LINES_NEW if change.op is Op.CREATE else _LINES
+
+
+def _cut(lines: list[str], limit: int) -> list[str]:
+    cut = len(lines) - limit
+    return [*lines[:limit], f"… {cut} more lines"] if cut > 0 else lines
+
+
+def _lines(change: Change) -> Iterator[str]:
+    if change.op is Op.REPLACE and not change.leaves:
+        yield "! It goes along with what it depends on."
+    for leaf in change.leaves:
+        why = "  (replaces it)" if leaf.replaces else ""
+        if leaf.before is not None:
+            yield f"- {leaf.path}: {_value(leaf.before)}{why}"
+        if leaf.after is not None:
+            yield f"+ {leaf.path}: {_value(leaf.after)}{why}"
+        if leaf.before is None and leaf.after is None:
+            yield f"! {leaf.path}{why}"
+
+
+def _value(text: str) -> str:
+    return shortened(" ⏎ ".join(text.splitlines()), _VALUE)

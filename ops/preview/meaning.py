@@ -1,0 +1,33 @@
+"""What a change means for a service that runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ops.preview.effects import TABLE, Weight
+from ops.preview.plan import Change, Op
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a change means."""
+
+    weight: Weight
+    text: str
+
+
+def meaning(change: Change) -> Meaning | None:
+    """What it means; None where the table has nothing to say."""
+    for kind, rows in TABLE.items():
+        if not _covers(kind, change.kind):
+            continue
+        for row in rows:
+            if change.op in row.ops and row.applies(change):
+                if change.retained and change.op is Op.DELETE:
+                    return Meaning(Weight.NOTE, "Nobody looks after it any more, and it stays where it is.")
+                return Meaning(row.weight, row.text)
+    return None
+
+
+def _covers(kind: str, other: str) -> bool:
+    return other.startswith(kind) if kind.endswith(("/", ":")) else other == kind

@@ -1,0 +1,76 @@
+"""One comment a stack on a pull request of GitHub: made the first time, and edited from then on.
+
+https://docs.github.com/en/rest/issues/comments
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import httpx
+
+from ops.errors import OpsError
+
+_BOT: Final = "github-actions[bot]"
+_NEXT: Final = "next"
+_MARKER: Final = re.compile(r"<!-- tts-platform preview: \S+ -->")
+
+
+def publish(repository: str, number: int, text: str) -> str:
+    """Puts the text under the pull request, in the place of the one with the same first line; returns its URL."""
+    marker = text.partition("\n")[0]
+    if _MARKER.fullmatch(marker) is None:
+        raise OpsError("This is no comment of a preview: make preview STACK=... FORMAT=markdown writes one.")
+    with _client() as client:
+        try:
+            return _published(client, f"/repos/{repository}", number, marker, text)
+        except httpx.HTTPStatusError as error:
+            said = error.response.json().get("message", "") if _is_json(error.response) else ""
+            raise OpsError(f"GitHub refuses the comment: {error.response.status_code} {said}") from None
+        except httpx.HTTPError as error:
+            raise OpsError(f"GitHub does not answer: {error}") from None
+
+
+def _published(client: httpx.Client, root: str, number: int, marker: str, text: str) -> str:
+    there = next(_ours(client, f"{root}/issues/{number}/comments?per_page=100", marker), None)
+    if there is None:
+        answer = client.post(f"{root}/issues/{number}/comments", json={"body": text})
+    else:
+        answer = client.patch(f"{root}/issues/comments/{there}", json={"body": text})
+    answer.raise_for_status()
+    return str(answer.json()["html_url"])
+
+
+def _ours(client: httpx.Client, url: str | None, marker: str) -> Iterator[int]:
+    while url is not None:
+        answer = client.get(url)
+        answer.raise_for_status()
+        comments: list[dict[str, Any]] = answer.json()
+        for comment in comments:
+            # Anybody can write the marker.
+            if (comment["user"] or {}).get("login") == _BOT and str(comment["body"]).startswith(marker):
+                yield int(comment["id"])
+        url = answer.links.get(_NEXT, {}).get("url")
+
+
+def _client() -> httpx.Client:
+    token = os.environ.get("GH_TOKEN")
+    if not token:
+        raise OpsError("GH_TOKEN is not set: a token that may write comments on pull requests.")
+    return httpx.Client(
+        base_url=os.environ.get("GITHUB_API_URL", "https://api.github.com"),
+        headers={
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        },
+        timeout=30,
+        transport=httpx.HTTPTransport(retries=3),
+    )
+
+
+def _is_json(response: httpx.Response) -> bool:
+    return "json" in response.headers.get("Content-Type", "")

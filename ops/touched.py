@@ -1,0 +1,55 @@
+"""Which stacks a change touches, by the files that it changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from ops.errors import OpsError
+from ops.repository import Repository
+
+_PROGRAM: Final = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "requirements.txt",
+    "components/",
+    "stacks/",
+    "policy/",
+)
+"""What every stack is made of."""
+
+_OF_ONE: Final = (
+    re.compile(r"Pulumi\.(?P<stack>[^/]+)\.yaml"),
+    re.compile(r"manifests/(?P<stack>[^/]+)/.+"),
+    re.compile(r"stacks/profiles/(?P<stack>(?!__)[^/]+)\.py"),
+)
+
+LOCAL: Final = "local"
+"""The stack of each person's own machine: there is none to preview or to update elsewhere."""
+
+
+def touched(checkout: Path, base: str) -> list[str]:
+    """The shared stacks that differ between `base`, where it was left, and the checkout's commit."""
+    repository = Repository(checkout)
+    if repository.commit(base) is None:
+        raise OpsError(f"There is no commit {base}: git fetch origin, or write another --base.")
+    files = repository.git("diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD").split("\0")
+    return sorted(of_files(filter(None, files), _stacks(checkout)))
+
+
+def of_files(files: Iterable[str], stacks: Iterable[str]) -> set[str]:
+    """Those of the stacks that a change to the files touches."""
+    there = set(stacks)
+    found: set[str] = set()
+    for file in files:
+        one = next((match["stack"] for form in _OF_ONE if (match := form.fullmatch(file))), None)
+        # Another profile may be made of this one.
+        shared = one is None or (file.startswith("stacks/") and one not in there)
+        found |= there & {one} if not shared else there if file.startswith(_PROGRAM) else set()
+    return found
+
+
+def _stacks(checkout: Path) -> set[str]:
+    return {file.name.split(".")[1] for file in checkout.glob("Pulumi.*.yaml")} - {LOCAL}
