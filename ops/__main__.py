@@ -23,7 +23,6 @@ from ops import (
     adoption,
     forward,
     policy_pack,
-    policy_table,
     settings_table,
     snapshots,
     speech,
@@ -34,7 +33,6 @@ from ops import (
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
 from ops.preview.command import Form, previewed
-from ops.preview.pull_request import publish
 from ops.release import Recorded, release, render_as_committed
 from ops.rollback import rollback
 from ops.touched import touched
@@ -133,6 +131,9 @@ def preview(
     allow_data_loss: Annotated[
         bool, typer.Option("--allow-data-loss", help="Losing data, or the last GPU node, is meant.")
     ] = False,
+    policies: Annotated[
+        bool, typer.Option("--policies/--no-policies", help="Ask the rules of docs/policy.md.")
+    ] = True,
 ) -> None:
     """Shows what `pulumi up` of a stack would change, and which rules of docs/policy.md it breaks.
 
@@ -141,7 +142,7 @@ def preview(
     with 3 where data or the last GPU node would be lost.
     """
     stack_file.path(CHECKOUT, stack)
-    rules = policy_pack.ready()
+    rules = policy_pack.ready() if policies else []
     own = bool(os.environ.get("PULUMI_BACKEND_URL")) or _logged_in()
     if form is not Form.TEXT:
         code = previewed(
@@ -175,6 +176,9 @@ def comment_command(
     file: Annotated[Path, typer.Argument(help="What `preview --format markdown` has printed.")],
 ) -> None:
     """Puts a preview's comment under a pull request, or in the place of the one that is there."""
+    # Not above: slow to import, and only this needs it.
+    from ops.preview.pull_request import publish
+
     print(publish(repository, pull_request, file.read_text(encoding="utf-8")))
 
 
@@ -334,6 +338,9 @@ def forget(name: Name = "default") -> None:
 @app.command(name="settings-table")
 def table() -> None:
     """Writes the README's table of config keys anew, from Pulumi.yaml, and that of the rules in docs/policy.md."""
+    # Not above: it takes the whole pack along.
+    from ops import policy_table
+
     settings_table.write(CHECKOUT / "README.md", CHECKOUT / "Pulumi.yaml")
     policy_table.write(CHECKOUT / "docs" / "policy.md")
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
+from components.tts.snapshot_job.quantity import amount
 from ops.preview.effects import CLAIM
 from ops.preview.gpu_nodes import NODE_GROUP, nodes
 from ops.preview.plan import Change
-from stacks.quantity import amount
 
 AS_OF: Final = date(2025, 11, 1)
 """The day of the prices. docs/costs.md has the same figures, and says what they leave out."""

@@ -1,14 +1,10 @@
 """Stacks that have been deployed: their checkpoints, each written by a real `pulumi up` against the stand-in for AWS.
 
 The Kubernetes provider of that update writes files, and asks no cluster. What the upstreams' manifests and charts hold
-is left out: none of it is ours to keep in a checkpoint, and no comment is about it. They are made anew by
-`python -m tests.engine.deployed`.
+is left out: it is the most of an update, and no comment is about it.
 """
 
-import json
-import os
-import sys
-import tempfile
+import fcntl
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,8 +12,6 @@ from typing import Any, Final
 
 from tests.aws.account import Account
 from tests.support.project import ROOT, Project
-
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
 PROGRAM: Final = f"""\
 import runpy
@@ -61,8 +55,6 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             **_COMMON,
             "domain": "tts-dev.acme.dev",
             "gpuInstanceTypes": ["g6.xlarge"],
-            # Their program is in a ConfigMap, three times in a checkpoint.
-            "snapshots": "none",
         },
         "prod": {
             **_COMMON,
@@ -79,12 +71,14 @@ SECRETS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 
 
 def deployed(
-    directory: Path, stack: str, changes: Mapping[str, Any] | None = None, code: str = ""
+    directory: Path, shared: Path, stack: str, changes: Mapping[str, Any] | None = None, code: str = ""
 ) -> Project:
-    """A project whose stack is as its checkpoint says, with other settings, and with `code` ahead of the program."""
+    """A project whose stack is as its checkpoint says, with other settings, and with `code` ahead of the program.
+
+    Whoever comes first writes the checkpoint into `shared`, for every worker of the run.
+    """
     project = _project(directory, stack, changes or {}, code)
-    state = (CHECKPOINTS / f"{stack}.json").read_text(encoding="utf-8")
-    imported = project.pulumi("stack", "import", "--stack", stack, stdin=state)
+    imported = project.pulumi("stack", "import", "--stack", stack, stdin=_checkpoint(shared, stack))
     assert imported.code == 0, imported.output
     return project
 
@@ -104,22 +98,20 @@ def _project(directory: Path, stack: str, changes: Mapping[str, Any], code: str)
     return project
 
 
-def _write(stack: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="tts-platform-checkpoint-") as directory, Account() as account:
-        os.environ.update(account.environment)
-        project = _project(Path(directory), stack, {}, "")
+def _checkpoint(shared: Path, stack: str) -> str:
+    file = shared / f"{stack}.checkpoint.json"
+    with (shared / f"{stack}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            _write(shared / f"{stack}.deployed", stack, file)
+    return file.read_text(encoding="utf-8")
+
+
+def _write(directory: Path, stack: str, file: Path) -> None:
+    directory.mkdir()
+    project = _project(directory, stack, {}, "")
+    with Account() as account:
+        project.environment.update(account.environment)
         done = project.pulumi("up", "--yes", "--skip-preview", "--stack", stack)
-        if done.code != 0:
-            sys.exit(done.output)
-        state = json.loads(project.pulumi("stack", "export", "--stack", stack).output)
-    for resource in state["deployment"]["resources"]:
-        # Where in the code it stands, which moves with every edit.
-        for key in ("sourcePosition", "stackTrace"):
-            resource.pop(key, None)
-    text = json.dumps(state, indent=1, ensure_ascii=False)
-    (CHECKPOINTS / f"{stack}.json").write_text(f"{text}\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    for name in sys.argv[1:] or SETTINGS:
-        _write(name)
+    assert done.code == 0, done.output
+    file.write_text(project.pulumi("stack", "export", "--stack", stack).output, encoding="utf-8")

@@ -52,6 +52,9 @@ class Case:
     manifests: Callable[[str], str] | None = None
     """What becomes of the Deployment that Argo CD applies."""
 
+    policies: bool = False
+    """Whether the policy pack is asked. It takes its time, and what it says is its own tests'."""
+
     ends: int = 0
     """The exit code."""
 
@@ -87,6 +90,7 @@ CASES = {
     "secret-change": Case(stack="prod", secrets={"gitToken": "a-second-token"}),
     "claim-removed": Case(code=NO_CLAIM, ends=REFUSED),
     "last-gpu-node-gone": Case(settings={"gpuNodes": "0"}, ends=REFUSED),
+    "policy-broken": Case(settings={"image": "docker.io/somebody/cosyvoice:1.5.0"}, policies=True, ends=1),
     "broken-program": Case(code="raise ValueError('a slip in components/')\n", ends=1),
 }
 
@@ -133,13 +137,22 @@ def with_manifests(project: Project, stack: str, change: Callable[[str], str]) -
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", CASES)
-def test_the_comment_is_the_one_that_is_kept(tmp_path: Path, name: str) -> None:
+def test_the_comment_is_the_one_that_is_kept(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
     case = CASES[name]
     directory = tmp_path / "deployed"
     directory.mkdir()
-    there = deployed(directory, case.stack, case.settings, case.code)
+    # A worker's own directory is in the run's.
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    there = deployed(directory, shared, case.stack, case.settings, case.code)
     secrets(there, case.stack, case.secrets)
     arguments = ["--format", "markdown"]
+    if case.policies:
+        (directory / "policy").symlink_to(ROOT / "policy")
+    else:
+        arguments.append("--no-policies")
     if case.manifests is not None:
         with_manifests(there, case.stack, case.manifests)
         arguments += ["--base", "main"]
