@@ -19,7 +19,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ops import adoption, forward, settings_table, snapshots, speech, stack_file, stacks_diff, teardown
+from ops import (
+    adoption,
+    ephemeral,
+    forward,
+    settings_table,
+    snapshots,
+    speech,
+    stack_file,
+    stacks_diff,
+    teardown,
+)
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
 from ops.release import Recorded, release, render_as_committed
@@ -35,6 +45,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(snapshots.app, name="snapshots")
+app.add_typer(ephemeral.app, name="ephemeral")
 app.command(name="audit")(snapshots.audit)
 # Without emoji: what is between two colons, as in an image's name, would become one.
 console = Console(stderr=True, soft_wrap=True, emoji=False)
@@ -293,7 +304,7 @@ def main() -> None:
         sys.exit(1)
 
 
-_GO_ON = frozenset({"up", "destroy", "destroy-stack"})
+_GO_ON = frozenset({"up", "destroy", "destroy-stack", "ephemeral"})
 """Commands that, called again, go on with what Pulumi's state says is done."""
 
 

@@ -199,7 +199,7 @@ STATE_ID = "tts-platform/state-id"
 
 
 def _claimed(ephemeral: EphemeralSettings) -> dict[str, str]:
-    return {STATE_ID: ephemeral.state_id}
+    return {STATE_ID: ephemeral.state_id, "tts-platform/platform": ephemeral.platform}
 
 
 def _snapshots(stack: Stack, failed_job: str | None) -> SnapshotPlan | None:
