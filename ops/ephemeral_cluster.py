@@ -10,7 +10,7 @@ from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay
 from components.snapshot_class import snapshot_class_name
 from ops.errors import OpsError, said
 from ops.snapshot_cluster import GROUP
-from stacks.arguments import STATE_ID
+from stacks.ephemeral_profile import STATE_ID
 from stacks.kubeconfig import NoCluster, find
 
 if TYPE_CHECKING:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.storage_backend import EBS_DRIVER, StorageBackend
+from components.storage_backend import EBS_DRIVER, EBS_STORAGE_CLASS, EFS_STORAGE_CLASS, StorageBackend
 from ops import stack_file
 from ops.ephemeral_place import LOCAL
 from ops.errors import OpsError
 from ops.workspace import CHECKOUT, STATE, OwnBackend, Workspace, embedded
-from stacks import arguments
 from stacks.choices import Snapshots
 from stacks.ephemeral_checks import platform_problems
 from stacks.ephemeral_profile import namespace_of
@@ -55,6 +54,10 @@ SHARED = (
 """What an ephemeral stack takes over from its platform's."""
 
 
+_CLASSES = {StorageBackend.EBS: EBS_STORAGE_CLASS, StorageBackend.EFS: EFS_STORAGE_CLASS}
+"""The storage class that the platform's stack makes on AWS. A bucket has none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Platform:
     """A stack that is up, and whose cluster, edge and issuer others may use."""
@@ -85,7 +88,7 @@ class Platform:
         dumped = self.stack.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
         shared = {key: dumped[key] for key in SHARED if dumped.get(key) not in (None, "", [], {})}
         if self.stack.aws is not None:
-            shared["storageClass"] = arguments.provisioning(self.stack).storage_class
+            shared["storageClass"] = _CLASSES[self.stack.aws.storage]
         return {
             **shared,
             "platform": self.name,

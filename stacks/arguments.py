@@ -43,6 +43,7 @@ from components.upstream.source import UpstreamStore
 from stacks import versions
 from stacks.aws_settings import AwsSettings
 from stacks.choices import Snapshots
+from stacks.ephemeral_profile import STATE_ID
 from stacks.ephemeral_settings import EphemeralSettings
 from stacks.gitops_settings import GitOpsSettings
 from stacks.kubeconfig import Cluster
@@ -192,10 +193,6 @@ def _quota(stack: Stack) -> QuotaArgs:
 
 def _bytes(quantity: str | None) -> int:
     return int(amount(quantity or "0") or 0)
-
-
-STATE_ID = "tts-platform/state-id"
-"""Label of an ephemeral stack's namespace, and of no other's."""
 
 
 def _claimed(ephemeral: EphemeralSettings) -> dict[str, str]:

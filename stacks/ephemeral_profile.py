@@ -16,6 +16,9 @@ from stacks.versions import CERT_MANAGER
 PREFIX: Final = "ephemeral-"
 """How the name of an ephemeral stack begins."""
 
+STATE_ID: Final = "tts-platform/state-id"
+"""Label of an ephemeral stack's namespace, and of no other's: the key `stateId`."""
+
 LONGEST_LIFE: Final = timedelta(days=7)
 
 EPHEMERAL: Final = Profile(

@@ -13,6 +13,8 @@ from stacks.values import Text
 
 def moment(text: object) -> datetime:
     """A time in UTC, to the second, as RFC 3339 writes it."""
+    if isinstance(text, datetime):
+        return text
     try:
         if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(text)):
             raise ValueError
