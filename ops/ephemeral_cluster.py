@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay, wait_fixed
 
-from components.snapshot_class import snapshot_class_name
 from ops.errors import OpsError, said
 from ops.snapshot_cluster import GROUP
 from stacks.ephemeral_profile import STATE_ID
@@ -117,6 +116,8 @@ class EphemeralCluster:
         """What stands for a snapshot that a volume began with: of the cluster, and for this namespace."""
         from kubernetes import client
         from kubernetes.client.exceptions import ApiException
+
+        from components.snapshot_class import snapshot_class_name
 
         try:
             contents = client.CustomObjectsApi(self._api).list_cluster_custom_object(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from components.end_of_life import END_OF_LIFE_TYPE
 from ops.ephemeral_place import Place, config_text
 from ops.errors import OpsError
 from ops.interrupts import passed_on
@@ -80,6 +79,8 @@ class EphemeralStack:
     def record(self) -> Record | None:
         """What its state says; None where there is no such stack."""
         from pulumi.automation import CommandError, StackNotFoundError
+
+        from components.end_of_life import END_OF_LIFE_TYPE
 
         try:
             exported = self.workspace.export_stack(self.stack).deployment or {}
