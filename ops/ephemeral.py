@@ -149,6 +149,9 @@ def down(
     forget: Annotated[
         bool, typer.Option("--forget", help="Its cluster is gone: remove the stack alone.")
     ] = False,
+    missing_ok: Annotated[
+        bool, typer.Option("--missing-ok", help="All is well where there is none.")
+    ] = False,
     platform: OnPlatform = "dev",
     cluster: ClusterName = "default",
 ) -> None:
@@ -156,7 +159,10 @@ def down(
     stack = _named(name, platform, cluster)
     progress = Progress(console, title=name)
     with stack.locked(), _goes_on(name):
-        record = _found(stack)
+        record = stack.record() if missing_ok else _found(stack)
+        if record is None:
+            console.print(f"There is no ephemeral stack {name}.", highlight=False)
+            return
         if forget:
             ephemeral_end.forget(stack, record)
         else:
