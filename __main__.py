@@ -39,6 +39,7 @@ if stack.ephemeral is not None:
     # The platform is another stack's, its issuer too.
     end = EndOfLife("end-of-life", moment_text(stack.ephemeral.expires), config.written())
     pulumi.export("expires", end.expires)
+    before.append(end)
 else:
     contour = Contour("contour", arguments.contour(stack), system)
     cert_manager = CertManager("cert-manager", arguments.cert_manager(stack), system)

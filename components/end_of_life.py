@@ -24,7 +24,8 @@ class EndOfLife(pulumi.ComponentResource):
     def __init__(
         self, name: str, expires: str, settings: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
     ):
-        super().__init__(END_OF_LIFE_TYPE, name, None, opts)
+        # Inputs are noted with the registration itself, outputs some time after it.
+        super().__init__(END_OF_LIFE_TYPE, name, {"expires": expires, "settings": dict(settings)}, opts)
         self.expires = expires
         self.settings = settings
         self.register_outputs({"expires": self.expires, "settings": dict(self.settings)})

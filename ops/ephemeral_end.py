@@ -45,10 +45,13 @@ class Reaped:
 
 def end(stack: EphemeralStack, record: Record, progress: Progress) -> None:
     """Destroys a stack that is locked, with what a killed run of it has left, and removes it."""
+    cluster = None
     if record.settings:
         bring_kubeconfig(record)
         cluster = EphemeralCluster(stack.name, record.settings)
+    if record.resources:
         stack.destroy(record, progress)
+    if cluster is not None:
         cluster.sweep(record.settings["stateId"])
     stack.remove()
 
@@ -107,7 +110,7 @@ def _reaped(stack: EphemeralStack, progress: Callable[[str], Progress]) -> Reape
 
 
 def _expired(record: Record) -> bool:
-    """Also one in whose state nothing is: its first update was killed, or its last destroy."""
+    """Also one whose end nobody has noted, and so nothing else: its first update was killed, or its last destroy."""
     if record.expires is None:
-        return not record.resources
+        return True
     return record.expires <= datetime.now(UTC)

@@ -38,6 +38,7 @@ class Record:
     settings: Mapping[str, Any]
     outputs: Mapping[str, Any]
     resources: int
+    """How many there are in the state, of whatever kind."""
 
     @property
     def platform(self) -> str:
@@ -89,13 +90,13 @@ class EphemeralStack:
         except CommandError as error:
             raise OpsError(f"The state of {self.name} cannot be read: {said(error)}") from None
         resources: list[dict[str, Any]] = exported.get("resources") or []
-        kept = next((item.get("outputs") or {} for item in resources if item["type"] == END_OF_LIFE_TYPE), {})
+        kept = next((item.get("inputs") or {} for item in resources if item["type"] == END_OF_LIFE_TYPE), {})
         stack = next((item for item in resources if item["type"] == "pulumi:pulumi:Stack"), {})
         return Record(
             expires=moment(kept["expires"]) if "expires" in kept else None,
             settings=kept.get("settings") or {},
             outputs=stack.get("outputs") or {},
-            resources=sum(1 for item in resources if item.get("custom") and _of_kubernetes(item)),
+            resources=len(resources),
         )
 
     @contextlib.contextmanager
@@ -180,10 +181,6 @@ def said(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     errors = [line for line in lines if line.startswith("error:")]
     return " ".join((errors or lines[-3:])[:3])[:600]
-
-
-def _of_kubernetes(item: Mapping[str, Any]) -> bool:
-    return str(item["type"]).startswith("kubernetes:")
 
 
 def _seen(progress: Progress) -> Any:

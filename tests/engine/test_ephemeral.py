@@ -253,7 +253,7 @@ class TestAKilledRun:
             (ops.place / "state/.pulumi/stacks/tts-platform/ephemeral-one.json").read_text()
         )
         (record,) = [
-            item["outputs"]
+            item["inputs"]
             for item in state_id["checkpoint"]["latest"]["resources"]
             if item["type"].endswith(":EndOfLife")
         ]
@@ -285,5 +285,5 @@ def _change(ops: Commands, name: str, **settings: str) -> None:
     state = json.loads(file.read_text())
     for item in state["checkpoint"]["latest"]["resources"]:
         if item["type"].endswith(":EndOfLife"):
-            item["outputs"]["settings"] |= settings
+            item["inputs"]["settings"] |= settings
     file.write_text(json.dumps(state))

@@ -28,15 +28,19 @@ from stacks import config
 from stacks.ephemeral_settings import moment_text
 
 stack = config.current()
-EndOfLife("end-of-life", moment_text(stack.ephemeral.expires), config.written())
+end = EndOfLife("end-of-life", moment_text(stack.ephemeral.expires), config.written())
 pulumi.export("url", f"https://{stack.authority}/")
 hold = Path(os.environ["HOLD"]) / pulumi.get_stack()
-if hold.exists() and not pulumi.runtime.is_dry_run():
-    hold.with_suffix(".reached").touch()
-    for _ in range(600):
-        if not hold.exists():
-            break
-        time.sleep(0.1)
+
+def wait(_):
+    if hold.exists() and not pulumi.runtime.is_dry_run():
+        hold.with_suffix(".reached").touch()
+        for _ in range(600):
+            if not hold.exists():
+                break
+            time.sleep(0.1)
+
+end.urn.apply(wait)
 """
 """The program but for its objects; it waits while there is a file of the stack's name."""
 
@@ -174,7 +178,7 @@ class Commands:
             state = json.loads(file.read_text())
             for item in state["checkpoint"]["latest"]["resources"]:
                 if item["type"].endswith(":EndOfLife"):
-                    item["outputs"]["expires"] = "2026-01-01T00:00:00Z"
+                    item["inputs"]["expires"] = "2026-01-01T00:00:00Z"
             file.write_text(json.dumps(state))
 
 
