@@ -64,6 +64,8 @@ HOSTILE = [
         ("snapshot", ["STACK", "NAME", "WHY"]),
         ("restore", ["STACK", "NAME", "SNAPSHOT", "WHY", "BRANCH"]),
         ("audit", ["STACK", "NAME"]),
+        ("ephemeral", ["STACK", "NAME", "TRIAL", "TTL", "IMAGE"]),
+        ("reap", ["STACK", "NAME"]),
         ("down", ["NAME"]),
         ("status", ["NAME"]),
         ("up", ["CONTEXT", "PORT"]),
@@ -82,7 +84,7 @@ def test_it_is_one_argument_letter_by_letter(
     assert "hi" not in said, "a pipeline that passes an image on would run whatever somebody calls it"
 
 
-OPTIONS = ("--image=", "--branch=", "--to=", "--name=", "--why=")
+OPTIONS = ("--image=", "--branch=", "--to=", "--name=", "--why=", "--platform=", "--cluster=", "--ttl=")
 
 
 def test_what_is_in_the_environment_will_do(venv: Path) -> None:
