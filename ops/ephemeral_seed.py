@@ -29,9 +29,10 @@ def seeds(platform: Platform, *, with_outputs: bool) -> dict[str, Any]:
         raise OpsError(f"Stack {name} takes no snapshots: leave out --from-snapshot.")
     with answers(name):
         cluster = connected(platform.backend)
-        good = (item for item in cluster.snapshots() if item.state(datetime.now(UTC)) is State.GOOD)
-        handles = cluster.handles()
-        for item in good:
+        now, handles = datetime.now(UTC), cluster.handles()
+        for item in cluster.snapshots():
+            if item.stack != name or item.state(now) is not State.GOOD:
+                continue
             found = {volume: _handle(item.objects.get(volume), handles) for volume in wanted}
             if all(found.values()):
                 chosen = {_KEYS[volume]: handle for volume, handle in found.items()}

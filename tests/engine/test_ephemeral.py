@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -237,15 +239,22 @@ class TestAKilledRun:
         (row,) = ops.json("list")
         assert row["expires"] is not None, "nothing would ever reap it"
 
-    def test_the_engine_that_outlives_its_command_is_waited_for(self, ops: Commands) -> None:
-        with ops.holding("one") as reached:
-            process = ops.start("up", "one")
-            appeared(reached)
-            process.kill()
-            process.wait()
-            finished = ops.run("up", "one")
-        assert finished.returncode == 1
-        assert "still works on one: wait until it ends" in finished.stderr
+    def test_an_engine_that_lives_is_waited_for(self, ops: Commands) -> None:
+        ops.json("up", "one")
+        program = ops.directory / "pulumi-of-somebody"
+        shutil.copy(str(shutil.which("sleep")), program)
+        with subprocess.Popen([program, "300"]) as engine:
+            lock = ops.place / "state/.pulumi/locks/organization/tts-platform/ephemeral-one/it.json"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.write_text(json.dumps({"pid": engine.pid}))
+            try:
+                finished = ops.run("up", "one")
+                assert f"pulumi (process {engine.pid}) still works on one" in finished.stderr
+                assert finished.returncode == 1, "two engines would write one state"
+                assert lock.exists()
+            finally:
+                engine.kill()
+        assert ops.run("up", "one").returncode == 0, "a lock of nobody's holds it"
 
     def test_what_it_made_and_did_not_note_goes_too(self, ops: Commands) -> None:
         ops.json("up", "one")
