@@ -1,7 +1,9 @@
 """Ephemeral stacks in the real engine: whatever goes wrong ends in a clear message, and leaves nothing behind."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -286,6 +288,37 @@ def test_an_interrupted_one_can_be_taken_over(ops: Commands, sent: signal.Signal
     assert ops.run("up", "one").returncode == 0
     assert ops.run("down", "one").returncode == 0
     assert ops.stacks == []
+
+
+def test_at_a_terminal_ctrl_c_is_told_to_the_engine_once(ops: Commands) -> None:
+    master, slave = pty.openpty()
+    with ops.holding("one") as reached:
+        process = subprocess.Popen(
+            ops.command("up", "one"),
+            cwd=ops.program,
+            env={**ops.environment, "TERM": "xterm"},
+            # Not a pipe: the terminal that Ctrl-C is typed at is the one that it controls.
+            preexec_fn=lambda: os.login_tty(slave),
+        )
+        os.close(slave)
+        appeared(reached)
+        os.write(master, b"\x03")
+        shown = _all(master)
+    assert process.wait(60) == 130, shown
+    assert "up one goes on from here" in shown
+    assert "terminate immediately" not in shown, "a second one has the engine leave its state behind as it is"
+    assert not list((ops.place / "state/.pulumi/locks").rglob("*.json"))
+    assert ops.run("down", "one").returncode == 0
+
+
+def _all(terminal: int) -> str:
+    """What is written to a terminal until its last program ends."""
+    shown = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    os.close(terminal)
+    return shown.decode()
 
 
 def _change(ops: Commands, name: str, **settings: str) -> None:

@@ -139,10 +139,14 @@ class Commands:
             )
         )
 
+    def command(self, *arguments: str) -> list[str]:
+        """How it is called; what is said last counts."""
+        return [sys.executable, "-m", "ops", "ephemeral", arguments[0], "--platform", "local", *arguments[1:]]
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Begins one command."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ops", "ephemeral", *arguments, "--platform", "local"],
+            self.command(*arguments),
             cwd=self.program,
             env=self.environment,
             stdin=subprocess.DEVNULL,
