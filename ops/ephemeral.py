@@ -41,7 +41,8 @@ Life = "8h"
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 # Without emoji: what is between two colons, as in an image's name, would become one.
 console = Console(stderr=True, soft_wrap=True, emoji=False)
-output = Console(emoji=False)
+# A message is one line, however narrow a log is taken to be.
+output = Console(soft_wrap=True, emoji=False)
 
 
 @app.command()
@@ -116,7 +117,7 @@ def list_command(
         row = _row(name, record, now)
         cells = (row[key] or "-" for key in ("name", "left", "platform", "image", "url"))
         table.add_row(*(escape(str(cell)) for cell in cells), style="red" if row["left"] == "expired" else "")
-    output.print(table)
+    output.print(table, soft_wrap=False)
 
 
 @app.command()
@@ -221,7 +222,7 @@ def _update(
         return
     for key, label in (("url", "Open     "), ("websocket_url", "WebSocket")):
         if result[key]:
-            output.print(f"{label} {result[key]}", soft_wrap=True, highlight=False)
+            output.print(f"{label} {result[key]}", highlight=False)
     output.print(
         f"Until     {result['expires']}: python -m ops ephemeral extend {stack.name}", highlight=False
     )
