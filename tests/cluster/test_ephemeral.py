@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -46,16 +47,26 @@ class Ephemeral:
     cluster: str
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        where = ("--platform", "local", "--cluster", self.cluster)
+        return self.ops("ephemeral", *arguments, "--platform", "local", "--cluster", self.cluster)
+
+    def ops(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begins any command."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ops", "ephemeral", *arguments, *where],
+            [sys.executable, "-m", "ops", *arguments],
             cwd=ROOT,
             env={**os.environ, "XDG_STATE_HOME": str(self.state_home)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
+
+    def end(self, name: str) -> None:
+        """Takes one down."""
+        process = self.start("down", name)
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
 
     def run(self, *arguments: str) -> Any:
         """Runs one to its end, and returns its JSON."""
@@ -85,7 +96,16 @@ def ephemeral(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> E
 
 
 @pytest.fixture(scope="module")
-def without(running: Running, ephemeral: Ephemeral) -> set[str]:
+def snapshot(running: Running, ephemeral: Ephemeral) -> None:
+    """The platform has one, of outputs with something in them."""
+    running.python(running.speech_pod(), "speech", "open('/outputs/kept', 'w').write('of the platform')")
+    taken = ephemeral.ops("snapshots", "take", "local", "--name", ephemeral.cluster, "--why", "for a trial")
+    _, err = taken.communicate(timeout=PATIENCE)
+    assert taken.returncode == 0, err
+
+
+@pytest.fixture(scope="module")
+def without(running: Running, ephemeral: Ephemeral, snapshot: None) -> set[str]:  # noqa: ARG001 - is there before and after
     """The cluster with the platform alone."""
     assert ephemeral.run("list") == [], "an earlier run has left some"
     return inventory(running)
@@ -131,6 +151,32 @@ def test_one_alone_is_ready_soon(ephemeral: Ephemeral, without: set[str], measur
     assert longer["expires"] > made["expires"]
 
 
+def test_one_begins_with_what_the_platform_has(
+    running: Running, ephemeral: Ephemeral, without: set[str]
+) -> None:
+    made = ephemeral.run("up", "copy", "--from-snapshot", "--with-outputs")
+    (pod,) = running.ready_pods(made["namespace"], SPEECH)
+    assert running.python(pod, "speech", "print(open('/outputs/kept').read())") == "of the platform"
+    ephemeral.end("copy")
+    left = {item for item in inventory(running) - without if "tts-copy" in item}
+    assert not left, "what stands for the snapshot outside of the namespace"
+    kept = [item for item in inventory(running) if " volumesnapshots tts/" in item]
+    assert kept, "the platform's own snapshot went with the trial"
+
+
+def test_what_a_killed_one_has_made_goes(running: Running, ephemeral: Ephemeral) -> None:
+    process = ephemeral.start("up", "killed")
+
+    def begun() -> bool:
+        return "tts-killed" in {item.metadata.name for item in running.core.list_namespace().items}
+
+    eventually(begun, 120, "it has begun")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    ephemeral.end("killed")
+    assert not begun(), "its pods would hold a GPU, and no list would name them"
+
+
 def test_each_speaks_at_its_own_name(deployed: Deployed, ten: dict[str, Any]) -> None:
     for name, made in ten.items():
         assert made["url"].startswith(f"https://{name}.tts.localhost:")
@@ -173,9 +219,7 @@ def test_what_has_expired_goes_and_nothing_else(
     measured.record("ephemeral reap, ten", time.monotonic() - started)
     assert outcomes == {**dict.fromkeys(TEN, "reaped"), "alone": "lives"}
     assert [item["name"] for item in ephemeral.run("list")] == ["alone"], "somebody still works on it"
-    answered = ephemeral.start("down", "alone")
-    _, err = answered.communicate(timeout=PATIENCE)
-    assert answered.returncode == 0, err
+    ephemeral.end("alone")
     assert not ephemeral.state, "the state of stacks that are gone"
 
     def left() -> bool:
