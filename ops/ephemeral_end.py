@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from ops.ephemeral_cluster import EphemeralCluster, Unreachable
-from ops.ephemeral_place import LOCAL, Place
+from ops.ephemeral_place import Place
 from ops.ephemeral_platform import platform
 from ops.ephemeral_progress import Progress
 from ops.ephemeral_stack import Busy, EphemeralStack, Record
 from ops.errors import OpsError
 from ops.interrupts import passed_on
+from ops.snapshot_settings import LOCAL
 
 AT_A_TIME: Final = 4
 """Each takes an engine, a provider, and their memory."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ops import stack_file
+from ops.snapshot_settings import LOCAL
 from ops.workspace import CHECKOUT, STATE, embedded
 from stacks.ephemeral_profile import name_of
 from stacks.problems import NAMESPACE
@@ -37,8 +38,6 @@ class Place:
     directory: Path
     own_state: bool
     """Whether the state is in files here; otherwise it is in the backend of the login."""
-
-    program: Path = CHECKOUT
 
     @property
     def backend(self) -> str:
@@ -69,7 +68,7 @@ class Place:
 
         directory = self.directory / (stack or "all")
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        project = stack_file.parsed(CHECKOUT / "Pulumi.yaml") | {"main": str(self.program)}
+        project = stack_file.parsed(CHECKOUT / "Pulumi.yaml") | {"main": str(CHECKOUT)}
         # The Python that runs this has what the program needs.
         venv = {"options": {"virtualenv": sys.prefix}} if sys.prefix != sys.base_prefix else {}
         project["runtime"] = {"name": "python", **venv}
@@ -129,10 +128,6 @@ def of_platform(platform: str, cluster: str) -> Place:
     if platform == LOCAL:
         return Place(directory=embedded(cluster).directory / "ephemeral", own_state=True)
     return Place(directory=STATE / "ephemeral", own_state=False)
-
-
-LOCAL = "local"
-"""The stack that `make up` makes."""
 
 
 def _secrets_provider() -> str | None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.storage_backend import EBS_DRIVER, EBS_STORAGE_CLASS, EFS_STORAGE_CLASS, StorageBackend
 from ops import stack_file
-from ops.ephemeral_place import LOCAL
 from ops.errors import OpsError
+from ops.snapshot_settings import LOCAL
 from ops.workspace import CHECKOUT, STATE, OwnBackend, Workspace, embedded
 from stacks.choices import Snapshots
 from stacks.ephemeral_checks import platform_problems
