@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
-TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST FILE
+TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST FILE TRIAL TTL
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview touched comment deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops
+.PHONY: help up down status test test-packages check preview touched comment deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral reap
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,15 @@ prune: $(INSTALLED) ## Delete old ones that only the storage has, for good: make
 audit: $(INSTALLED) ## Show who did what to a stack's snapshots: make audit STACK=prod
 	@test -n "$$STACK" || { echo "error: name a stack: make audit STACK=prod"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops audit --name="$$NAME" -- "$$STACK"
+
+ephemeral: $(INSTALLED) ## Put the service beside a stack's own for some hours: make ephemeral STACK=dev TRIAL=my-branch (TTL=8h, IMAGE=...)
+	@test -n "$$STACK" -a -n "$$TRIAL" || { echo "error: make ephemeral STACK=dev TRIAL=my-branch"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral up --platform="$$STACK" --cluster="$$NAME" \
+		$(if $(TTL),--ttl="$$TTL") $(if $(IMAGE),--image="$$IMAGE") -- "$$TRIAL"
+
+reap: $(INSTALLED) ## End the ephemeral stacks whose time is over: make reap STACK=dev
+	@test -n "$$STACK" || { echo "error: name the platform's stack: make reap STACK=dev"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral reap --platform="$$STACK" --cluster="$$NAME"
 
 destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
 	@test -n "$$STACK" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from ops import (
     adoption,
+    ephemeral,
     forward,
     policy_pack,
     settings_table,
@@ -47,6 +48,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(snapshots.app, name="snapshots")
+app.add_typer(ephemeral.app, name="ephemeral")
 app.command(name="audit")(snapshots.audit)
 # Without emoji: what is between two colons, as in an image's name, would become one.
 console = Console(stderr=True, soft_wrap=True, emoji=False)
@@ -356,7 +358,7 @@ def main() -> None:
         sys.exit(1)
 
 
-_GO_ON = frozenset({"up", "destroy", "destroy-stack"})
+_GO_ON = frozenset({"up", "destroy", "destroy-stack", "ephemeral"})
 """Commands that, called again, go on with what Pulumi's state says is done."""
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import threading
 from collections.abc import Iterator
+
+import psutil
 
 
 @contextlib.contextmanager
@@ -23,3 +27,52 @@ def left_to_the_child() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if interrupted:
             signal.raise_signal(signal.SIGINT)
+
+
+class Interrupted(Exception):
+    """Somebody has ended the engine's run, and it has noted what it had done."""
+
+
+@contextlib.contextmanager
+def passed_on() -> Iterator[None]:
+    """Has the engine, started within, end in order when this process is asked to end; raises Interrupted then.
+
+    At a terminal Ctrl-C reaches the engine as well, and a second one of ours would have it stop on the spot.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Whoever started the thread has this around it.
+        yield
+        return
+    interrupted = False
+
+    def pass_on(number: int, _frame: object) -> None:
+        nonlocal interrupted
+        if number == signal.SIGINT and _told_by_the_terminal():
+            interrupted = True
+            return
+        if interrupted and number == signal.SIGTERM:
+            return
+        interrupted = True
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):
+                if "pulumi" in child.name():
+                    child.send_signal(signal.SIGINT)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Exception:
+        if not interrupted:
+            raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if interrupted:
+        raise Interrupted
+
+
+def _told_by_the_terminal() -> bool:
+    """Whether what is typed goes to all programs of this one's group."""
+    with contextlib.suppress(OSError):
+        return os.tcgetpgrp(0) == os.getpgrp()
+    return False

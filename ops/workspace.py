@@ -119,7 +119,7 @@ class Workspace:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """No two commands change the stack at a time, and what a killed one has locked is free again."""
-        with _alone(self.directory / "lock", self.stack):
+        with alone(self.directory / "lock", self.stack):
             self._release_dead_locks()
             yield
 
@@ -192,7 +192,7 @@ class OwnBackend:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """No two of this machine's commands change the stack at a time; Pulumi sees to those of others."""
-        with _alone(STATE / "own" / f"{self.stack}.lock", self.stack):
+        with alone(STATE / "own" / f"{self.stack}.lock", self.stack):
             yield
 
     def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
@@ -223,7 +223,8 @@ def _write(file: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _alone(file: Path, stack: str) -> Iterator[None]:
+def alone(file: Path, stack: str) -> Iterator[None]:
+    """Holds a lock that ends with this process; raises OpsError where another one has it."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with file.open("w") as lock:
         try:

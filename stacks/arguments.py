@@ -18,6 +18,7 @@ from components.device_plugin import DevicePluginArgs
 from components.ebs_snapshot_tags import ebs_snapshot_tags
 from components.eks_addon import Addon
 from components.issuer import AcmeIssuer, InClusterCa, IssuerKind
+from components.issuer import issuer_name as name_of_issuer
 from components.snapshot_class import SnapshotClassArgs, snapshot_class_name
 from components.storage_backend import (
     EBS_DRIVER,
@@ -29,6 +30,7 @@ from components.storage_backend import (
 )
 from components.subnets import ExistingNetwork
 from components.tts.namespace import SERVICE_ACCOUNT, SpeechNamespaceArgs
+from components.tts.quota import QuotaArgs
 from components.tts.restorable import Asked
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from components.tts.seed import SeedArgs
@@ -41,9 +43,12 @@ from components.upstream.source import UpstreamStore
 from stacks import versions
 from stacks.aws_settings import AwsSettings
 from stacks.choices import Snapshots
+from stacks.ephemeral_profile import STATE_ID
+from stacks.ephemeral_settings import EphemeralSettings
 from stacks.gitops_settings import GitOpsSettings
 from stacks.kubeconfig import Cluster
 from stacks.problems import NAMESPACE
+from stacks.quantity import amount
 from stacks.settings import Stack, StackSettings
 
 if TYPE_CHECKING:
@@ -89,6 +94,11 @@ def issuer(stack: Stack) -> IssuerKind:
     if directory is None or email is None:
         return InClusterCa()
     return AcmeIssuer(server=directory, email=email, ca=stack.settings.acme_ca)
+
+
+def issuer_name(stack: Stack) -> str:
+    """What the signer is called."""
+    return name_of_issuer(issuer(stack))
 
 
 def provisioning(stack: Stack) -> Provisioning:
@@ -151,6 +161,8 @@ def tts_service(
         seeds=_seeds(stack),
         snapshots=_snapshots(stack, failed_job),
         recorded=recorded(stack) if _snapshot_driver(stack) else None,
+        quota=_quota(stack) if stack.ephemeral else None,
+        namespace_labels=_claimed(stack.ephemeral) if stack.ephemeral else {},
         protect=settings.deletion_protection,
         domain=settings.domain,
         issuer_name=issuer_name,
@@ -160,8 +172,36 @@ def tts_service(
     )
 
 
+_SOLVER_MEMORY = 128 * 1024**2
+"""For the pod that answers an ACME challenge, which cert-manager gives 64 MiB at most."""
+
+
+def _quota(stack: Stack) -> QuotaArgs:
+    """What the service takes and no more: a second pod of it comes only when the first has gone."""
+    settings = stack.settings
+    resources = stack.engine.resources
+    memory = _bytes(resources.memory_limit or resources.memory_request)
+    volumes = [size for size in (settings.outputs_size, settings.weights_size) if size]
+    return QuotaArgs(
+        gpus=settings.replicas * settings.gpus_per_pod,
+        memory=str(settings.replicas * memory + _SOLVER_MEMORY),
+        storage=str(sum(map(_bytes, volumes))),
+        claims=len(volumes),
+        pods=settings.replicas + 1,
+    )
+
+
+def _bytes(quantity: str | None) -> int:
+    return int(amount(quantity or "0") or 0)
+
+
+def _claimed(ephemeral: EphemeralSettings) -> dict[str, str]:
+    return {STATE_ID: ephemeral.state_id, "tts-platform/platform": ephemeral.platform}
+
+
 def _snapshots(stack: Stack, failed_job: str | None) -> SnapshotPlan | None:
-    if _snapshot_driver(stack) is None:
+    # An ephemeral stack may begin with a snapshot, and takes none.
+    if _snapshot_driver(stack) is None or stack.ephemeral is not None:
         return None
     settings = stack.settings
     return SnapshotPlan(

@@ -29,6 +29,8 @@ class Context:
     """Valid settings by field name."""
 
     existing: Mapping[str, ExistingClaim]
+    ephemeral: str | None = None
+    """Name of an ephemeral stack; None for every other."""
 
     @property
     def engine(self) -> Engine | None:

@@ -65,6 +65,11 @@ def _values() -> dict[str, Any]:
     return {key: _decoded(pulumi.runtime.get_config(f"{NAMESPACE}:{key}")) for key in _keys()}
 
 
+def written() -> dict[str, Any]:
+    """The keys that are set, with their values. Those of an ephemeral stack: it has no secret."""
+    return {key: value for key, value in _values().items() if value not in ("", [], {})}
+
+
 def _secret() -> set[str]:
     """The keys that are encrypted, or have something encrypted in them."""
     return {key for key in _keys() if pulumi.runtime.is_config_secret(f"{NAMESPACE}:{key}")}

@@ -12,6 +12,9 @@ from stacks.aws_checks import AWS_CHECKS
 from stacks.aws_settings import AwsSettings
 from stacks.checks import CHECKS, Context
 from stacks.choices import Delivery, Snapshots
+from stacks.ephemeral_checks import EPHEMERAL_CHECKS
+from stacks.ephemeral_profile import EPHEMERAL, name_of
+from stacks.ephemeral_settings import EphemeralSettings
 from stacks.gitops_checks import GITOPS_CHECKS
 from stacks.gitops_settings import SECRETS, GitOpsSettings
 from stacks.problems import Problem, Refusal, SettingsError
@@ -33,6 +36,10 @@ _AWS_ONLY = (
 _GITOPS_ONLY = (
     "means something with delivery gitops only.",
     "Write delivery: gitops, or take it out.",
+)
+_EPHEMERAL_ONLY = (
+    "means something in an ephemeral stack only.",
+    "Take it out; docs/ephemeral.md says how to make such a stack.",
 )
 _NO_AWS = (
     "is for a stack that is never on AWS: its cluster is the embedded one.",
@@ -61,7 +68,8 @@ def load(
     secret: Collection[str] = (),
 ) -> Stack:
     """The stack `name` from its config values: `existing` are the claims that it has, `secret` the encrypted keys."""
-    profile = PROFILES.get(name)
+    ephemeral = name_of(name)
+    profile = PROFILES.get(name) if ephemeral is None else EPHEMERAL
     if profile is None:
         raise SettingsError(name, [_no_profile(name)])
     # An empty text is how Pulumi.yaml says "not set": a key without any default would be mandatory.
@@ -82,8 +90,11 @@ def load(
     from_git = complete.get("delivery") == Delivery.GITOPS
     if from_git:
         fields |= GitOpsSettings.model_fields
+    if ephemeral is not None:
+        fields |= EphemeralSettings.model_fields
     problems = [*_unknown_keys(values), *_aws_keys(values, profile)]
     problems += () if from_git else _gitops_keys(values)
+    problems += _ephemeral_keys(values) if ephemeral is None else ()
     valid: dict[str, Any] = {}
     for field, info in fields.items():
         key = str(info.alias)
@@ -105,13 +116,14 @@ def load(
             shown = None if key in SECRETS else complete[key]
             problems.extend(_refused(key, shown, error))
 
-    context = Context(profile=profile, values=valid, existing=existing)
+    context = Context(profile=profile, values=valid, existing=existing, ephemeral=ephemeral)
     for check in (
         *CHECKS,
         *SNAPSHOT_CHECKS,
         *STATE_CHECKS,
         *(AWS_CHECKS if on_aws else ()),
         *(GITOPS_CHECKS if from_git else ()),
+        *(EPHEMERAL_CHECKS if ephemeral is not None else ()),
     ):
         problems.extend(check(context))
     if problems:
@@ -122,6 +134,7 @@ def load(
         settings=_made(StackSettings, valid),
         aws=_made(AwsSettings, valid) if on_aws else None,
         gitops=_made(GitOpsSettings, valid) if from_git else None,
+        ephemeral=_made(EphemeralSettings, valid) if ephemeral is not None else None,
     )
 
 
@@ -193,7 +206,8 @@ def _no_profile(name: str) -> Problem:
 
 
 def _unknown_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
-    known = [*_keys(StackSettings), *_keys(AwsSettings), *_keys(GitOpsSettings)]
+    kinds = (StackSettings, AwsSettings, GitOpsSettings, EphemeralSettings)
+    known = [key for kind in kinds for key in _keys(kind)]
     for key in sorted(values.keys() - set(known)):
         yield Problem(key=key, value=None, why="is not a key of this project.", instead=_nearest(key, known))
 
@@ -219,6 +233,13 @@ def _gitops_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Keys of a delivery from git in a stack that has none."""
     for key in sorted(values.keys() & set(_keys(GitOpsSettings))):
         why, instead = _GITOPS_ONLY
+        yield Problem(key=key, value=None, why=why, instead=instead)
+
+
+def _ephemeral_keys(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys of an ephemeral stack in another one."""
+    for key in sorted(values.keys() & set(_keys(EphemeralSettings))):
+        why, instead = _EPHEMERAL_ONLY
         yield Problem(key=key, value=None, why=why, instead=instead)
 
 

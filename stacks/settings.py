@@ -12,6 +12,7 @@ from stacks.aws_settings import AwsSettings
 from stacks.choices import ACME_DIRECTORIES, AccessMode, Delivery, Issuer, Snapshots
 from stacks.custom_engine import CustomEngine
 from stacks.engines import CUSTOM, ENGINES
+from stacks.ephemeral_settings import EphemeralSettings
 from stacks.gitops_settings import GitOpsSettings
 from stacks.profile import Profile
 from stacks.snapshot_values import DriverName, Handle, Kept, Minutes, RestoreFrom, Schedule, TimeZone
@@ -115,6 +116,9 @@ class Stack:
 
     gitops: GitOpsSettings | None
     """None: Pulumi puts the service onto the cluster itself."""
+
+    ephemeral: EphemeralSettings | None = None
+    """None: the stack has a platform of its own, and no end."""
 
     @property
     def engine(self) -> Engine:

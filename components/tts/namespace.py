@@ -4,7 +4,8 @@ Pod Security is enforced at `restricted`. An engine whose image only runs as roo
 profile; the stricter level still warns there, so that nobody forgets.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -23,6 +24,9 @@ class SpeechNamespaceArgs:
     protect: bool
     """Whether Pulumi refuses to delete the namespace, and with it everything in it."""
 
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Beside those of Pod Security."""
+
 
 def namespace(name: str, args: SpeechNamespaceArgs, parent: pulumi.Resource) -> kubernetes.core.v1.Namespace:
     """The namespace alone. It is always Pulumi's: whoever delivers the service is let into this one, and no other."""
@@ -34,6 +38,7 @@ def namespace(name: str, args: SpeechNamespaceArgs, parent: pulumi.Resource) -> 
             "labels": {
                 "pod-security.kubernetes.io/enforce": enforced,
                 "pod-security.kubernetes.io/warn": "restricted",
+                **args.labels,
             },
             "annotations": {"tts-platform/runs-as-root": args.engine.root_reason}
             if args.engine.root_reason

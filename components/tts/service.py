@@ -12,6 +12,7 @@ from components.tts.deployment import LABELS, SpeechDeployment, SpeechDeployment
 from components.tts.engine import Engine
 from components.tts.namespace import SpeechNamespace, SpeechNamespaceArgs
 from components.tts.network_policy import NetworkPolicies, NetworkPoliciesArgs
+from components.tts.quota import Quota, QuotaArgs
 from components.tts.restorable import Asked
 from components.tts.restore import Restore
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM, Rollout
@@ -57,6 +58,11 @@ class TtsServiceArgs:
     snapshots: SnapshotPlan | None = None
     """None takes none, neither daily nor before an upgrade."""
 
+    quota: QuotaArgs | None = None
+    """None: the service takes what there is."""
+
+    namespace_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
     protect: bool
     """Whether Pulumi refuses to delete the namespace and the claims."""
 
@@ -90,10 +96,11 @@ class TtsService(pulumi.ComponentResource):
         policies = self._policies()
         # Policies first: no pod of ours ever runs without them. Then the data's snapshot, before a new version sees it,
         # by a Job that looks first whether what is to be restored can be.
+        quota = self._quota()
         snapshots = self._snapshots(policies)
-        storage = self._storage(snapshots)
+        storage = self._storage([*quota, *snapshots])
         service = self._service()
-        speech = self._speech(home, storage, [policies, *snapshots])
+        speech = self._speech(home, storage, [policies, *quota, *snapshots])
         self._route(service)
         self.deployment = speech.deployment
         self.outputs_claim = storage.outputs_claim
@@ -109,7 +116,10 @@ class TtsService(pulumi.ComponentResource):
         return SpeechNamespace(
             f"{self._name}-home",
             SpeechNamespaceArgs(
-                name=self._args.namespace, engine=self._args.engine, protect=self._args.protect
+                name=self._args.namespace,
+                engine=self._args.engine,
+                protect=self._args.protect,
+                labels=self._args.namespace_labels,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -131,6 +141,12 @@ class TtsService(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
+
+    def _quota(self) -> list[pulumi.Resource]:
+        if self._args.quota is None:
+            return []
+        opts = pulumi.ResourceOptions(parent=self)
+        return [Quota(f"{self._name}-quota", self.namespace, self._args.quota, opts)]
 
     def _storage(self, before: list[pulumi.Resource]) -> Storage:
         return Storage(

@@ -21,8 +21,8 @@ NODES = ("edge", "gpu")
 NODE_POOL_LABEL = "tts-platform/pool"
 GPU_RESOURCE = "nvidia.com/gpu"
 GPU_TAINT = {"key": GPU_RESOURCE, "value": "present", "effect": "NoSchedule"}
-GPUS = 4
-"""Pretend GPUs of the gpu node: two replicas of the service and their surge, and one to spare."""
+GPUS = 16
+"""Pretend GPUs of the gpu node: two replicas of the service and their surge, ten ephemeral stacks, and two to spare."""
 
 VOLUMES_SIZE = 64 * 2**30
 """Bytes of the file system with all volumes and snapshots; on the machine's disk it takes what they hold."""

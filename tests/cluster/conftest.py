@@ -19,7 +19,7 @@ from tests.cluster.inventory import inventory
 from tests.cluster.running import Measured, Running, eventually
 from tests.cluster.started import missing, started
 
-CLUSTER = "test"
+CLUSTER = os.environ.get("TTS_TEST_CLUSTER", "test")
 
 _MEASURED = pytest.StashKey[Measured]()
 
@@ -32,6 +32,7 @@ _ORDER = (
     "test_pod_security",
     "test_gpu",
     "test_idempotence",
+    "test_ephemeral",
     "test_rollout",
     "test_recovery",
     "test_storage",

@@ -19,6 +19,22 @@ _PATH = re.compile(
 )
 
 
+_VERSION = dict.fromkeys(
+    (
+        "buildDate",
+        "compiler",
+        "gitCommit",
+        "gitTreeState",
+        "gitVersion",
+        "goVersion",
+        "major",
+        "minor",
+        "platform",
+    ),
+    "1",
+)
+
+
 @dataclass
 class Api:
     """What the cluster has, by plural and name, in one namespace."""
@@ -50,6 +66,8 @@ class Api:
 
     def answer(self, method: str, target: str, body: Any) -> tuple[int, Any]:
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
+        if path == "/version/":
+            return 200, _VERSION
         match = _PATH.fullmatch(path)
         assert match, path
         plural, name = match["plural"], match["name"]

@@ -70,6 +70,8 @@ HOSTILE = [
         ("pin", ["STACK", "NAME", "SNAPSHOT", "WHY"]),
         ("prune", ["STACK", "NAME", "DAYS", "WHY"]),
         ("audit", ["STACK", "NAME"]),
+        ("ephemeral", ["STACK", "NAME", "TRIAL", "TTL", "IMAGE"]),
+        ("reap", ["STACK", "NAME"]),
         ("down", ["NAME"]),
         ("status", ["NAME"]),
         ("up", ["CONTEXT", "PORT"]),
@@ -108,6 +110,9 @@ OPTIONS = (
     "--base=",
     "--pull-request=",
     "--stack=",
+    "--platform=",
+    "--cluster=",
+    "--ttl=",
 )
 
 

@@ -16,6 +16,7 @@ from components.tts.storage import Volume
 from stacks import arguments
 from stacks.aws_profile import AwsProfile
 from stacks.aws_settings import AwsSettings
+from stacks.ephemeral_settings import EphemeralSettings
 from stacks.gitops_settings import GitOpsSettings
 from stacks.load import load
 from stacks.profiles import PROFILES
@@ -35,7 +36,7 @@ def stack(name: str, **changes: Any) -> Stack:
 
 class TestDeclaration:
     def test_every_key_is_declared_and_none_is_invented(self) -> None:
-        kinds = (StackSettings, AwsSettings, GitOpsSettings)
+        kinds = (StackSettings, AwsSettings, GitOpsSettings, EphemeralSettings)
         declared = [info for kind in kinds for info in kind.model_fields.values()]
         assert sorted(DECLARED) == sorted(str(info.alias) for info in declared)
 
