@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
-TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST FILE TRIAL TTL
+TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST PULL_REQUESTS FILE TRIAL TTL
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
@@ -17,10 +17,10 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview touched comment deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral reap
+.PHONY: help up down status test test-packages check preview touched comment deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral ephemeral-list ephemeral-extend ephemeral-down reap
 
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  NAME=default      the embedded cluster to work on; several can run side by side"
 	@echo "  PORT=8443         port of 127.0.0.1 at which make up serves"
@@ -127,11 +127,26 @@ audit: $(INSTALLED) ## Show who did what to a stack's snapshots: make audit STAC
 ephemeral: $(INSTALLED) ## Put the service beside a stack's own for some hours: make ephemeral STACK=dev TRIAL=my-branch (TTL=8h, IMAGE=...)
 	@test -n "$$STACK" -a -n "$$TRIAL" || { echo "error: make ephemeral STACK=dev TRIAL=my-branch"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral up --platform="$$STACK" --cluster="$$NAME" \
-		$(if $(TTL),--ttl="$$TTL") $(if $(IMAGE),--image="$$IMAGE") -- "$$TRIAL"
+		$(if $(TTL),--ttl="$$TTL") $(if $(IMAGE),--image="$$IMAGE") $(if $(JSON),--json) -- "$$TRIAL"
+
+ephemeral-list: $(INSTALLED) ## List the ephemeral stacks, and how long each has left: make ephemeral-list STACK=dev
+	@test -n "$$STACK" || { echo "error: name the platform's stack: make ephemeral-list STACK=dev"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral list --platform="$$STACK" --cluster="$$NAME" $(if $(JSON),--json)
+
+ephemeral-extend: $(INSTALLED) ## Have one live longer: make ephemeral-extend STACK=dev TRIAL=my-branch TTL=8h
+	@test -n "$$STACK" -a -n "$$TRIAL" || { echo "error: make ephemeral-extend STACK=dev TRIAL=my-branch"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral extend --platform="$$STACK" --cluster="$$NAME" \
+		$(if $(TTL),--ttl="$$TTL") -- "$$TRIAL"
+
+ephemeral-down: $(INSTALLED) ## Destroy one with its volumes: make ephemeral-down STACK=dev TRIAL=my-branch
+	@test -n "$$STACK" -a -n "$$TRIAL" || { echo "error: make ephemeral-down STACK=dev TRIAL=my-branch"; exit 1; }
+	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral down --platform="$$STACK" --cluster="$$NAME" \
+		$(if $(MISSING_OK),--missing-ok) -- "$$TRIAL"
 
 reap: $(INSTALLED) ## End the ephemeral stacks whose time is over: make reap STACK=dev
 	@test -n "$$STACK" || { echo "error: name the platform's stack: make reap STACK=dev"; exit 1; }
-	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral reap --platform="$$STACK" --cluster="$$NAME"
+	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral reap --platform="$$STACK" --cluster="$$NAME" \
+		$(if $(PULL_REQUESTS),--pull-requests="$$PULL_REQUESTS")
 
 destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
 	@test -n "$$STACK" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }

@@ -16,7 +16,7 @@ from ops.errors import OpsError
 
 _BOT: Final = "github-actions[bot]"
 _NEXT: Final = "next"
-_MARKER: Final = re.compile(r"<!-- tts-platform preview: \S+ -->")
+_MARKER: Final = re.compile(r"<!-- tts-platform (?:preview|ephemeral): \S+ -->")
 
 
 def publish(repository: str, number: int, text: str) -> str:

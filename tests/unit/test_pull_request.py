@@ -136,3 +136,12 @@ def test_without_a_token(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(OpsError, match="GH_TOKEN"):
         publish(REPOSITORY, 12, f"{MARKER}\na")
     assert not github.comments
+
+
+def test_an_ephemeral_stack_has_one_of_its_own(github: GitHub) -> None:
+    publish(REPOSITORY, 12, f"{MARKER}\nadds 1")
+    for text in ("speaks", "is gone"):
+        publish(REPOSITORY, 12, f"<!-- tts-platform ephemeral: pr-12 -->\n{text}")
+    assert [comment["body"].partition("\n")[2] for comment in github.comments] == ["adds 1", "is gone"], (
+        "it would say for ever that something speaks there"
+    )

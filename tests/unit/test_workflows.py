@@ -128,6 +128,15 @@ def test_no_two_runs_update_one_stack() -> None:
     )
 
 
+def test_nothing_takes_the_place_of_an_end_that_waits() -> None:
+    workflow = read(ROOT / ".github/workflows/ephemeral.yml")
+    assert "concurrency" not in workflow, "a run of skipped jobs would cancel a down that waits for an up"
+    up, down = workflow["jobs"]["up"], workflow["jobs"]["down"]
+    assert up["concurrency"] == down["concurrency"], "the one would begin while the other works on the stack"
+    assert not up["concurrency"]["cancel-in-progress"], "an update that is killed leaves what no state knows"
+    assert "pull_request.state == 'open'" in up["if"], "a label on a closed one would make what nobody ends"
+
+
 def test_production_waits_for_somebody() -> None:
     prod = read(ROOT / ".github/workflows/deploy.yml")["jobs"]["prod"]
     assert prod["environment"] == "prod", "its reviewers are asked"
@@ -136,7 +145,7 @@ def test_production_waits_for_somebody() -> None:
 
 def test_a_person_can_run_what_a_workflow_runs() -> None:
     phony = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for name in ("preview", "deploy", "drift"):
+    for name in ("preview", "deploy", "drift", "ephemeral", "reap"):
         text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
         called = set(re.findall(r"\bmake (?:--silent )?([a-z-]+)", text))
         assert called, "a step that only GitHub can run is tried by merging it"
