@@ -1,6 +1,7 @@
 """Destroys a stack, all but its data, and says by name what is left.
 
 Refuses a stack whose `deletionProtection` is on: sparing what is protected would leave volumes, and take the service.
+Refuses one with ephemeral stacks on its cluster, whose disks would outlive it and be on no list.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from ops.errors import OpsError, said
 from ops.snapshot_cluster import GROUP
 from ops.snapshot_orphans import made_here
+from stacks.ephemeral_profile import STATE_ID
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
@@ -62,9 +64,30 @@ def refuse_protected(pulumi: Pulumi) -> None:
         )
 
 
+def refuse_guests(pulumi: Pulumi) -> None:
+    """Raises OpsError while ephemeral stacks are on the cluster that goes with the stack."""
+    # A try that has taken the namespaces of its own has been here before, and the cluster may be gone.
+    own = any(item["type"] == _NAMESPACE for item in in_state(pulumi))
+    outputs = _outputs(pulumi) if own else {}
+    if "kubeconfig" not in outputs:
+        return
+    try:
+        found = _core(outputs).list_namespace(label_selector=STATE_ID, _request_timeout=10).items
+    except (ApiException, HTTPError) as error:
+        raise OpsError(f"The cluster does not say which ephemeral stacks are on it: {said(error)}.") from None
+    if found:
+        names = ", ".join(sorted(item.metadata.name for item in found))
+        raise OpsError(
+            f"Ephemeral stacks are on the cluster of {pulumi.stack}, in {names}: their volumes would outlive it, and "
+            f"nobody would know of them. End them first: python -m ops ephemeral list --platform {pulumi.stack} has "
+            "their names, and down ends each."
+        )
+
+
 def teardown(pulumi: Pulumi) -> list[Kept]:
     """Destroys what is not protected, and returns what is left."""
     refuse_protected(pulumi)
+    refuse_guests(pulumi)
     # The state knows a claim as it was made; which volume it has got since is for the cluster to say.
     if any(item["type"] == _CLAIM for item in in_state(pulumi)):
         pulumi.run("refresh", "--yes", "--skip-preview", "--target", f"**{_CLAIM}::**")

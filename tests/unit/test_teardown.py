@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 import ops.teardown
 from ops.errors import OpsError
 from ops.teardown import Kept, protected, refuse_protected, retained, teardown
+from tests.support import api_server
 
 FILE_SYSTEM = {"type": "aws:efs/fileSystem:FileSystem", "id": "fs-1", "custom": True, "protect": True}
 NAMESPACE = {"type": "kubernetes:core/v1:Namespace", "id": "tts", "custom": True, "protect": True}
@@ -116,3 +118,26 @@ def test_a_destroy_that_fails_says_which_volumes_stay() -> None:
     pulumi = Scripted([storage_class("Retain"), claim("pvc-1")], fails=True)
     with pytest.raises(OpsError, match="Volumes and snapshots that stay: pvc-1"):
         teardown(pulumi)
+
+
+OWN_NAMESPACE = {**NAMESPACE, "protect": False}
+
+
+class TestGuests:
+    def test_their_disks_are_not_left_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with api_server.running() as api:
+            monkeypatch.setattr(ops.teardown, "_outputs", lambda _: {"kubeconfig": "{}"})
+            monkeypatch.setattr(ops.teardown, "_core", lambda _: client.CoreV1Api(api.client))
+            api.add("namespaces", {"metadata": {"name": "tts"}})
+            alone = Scripted([OWN_NAMESPACE], stack="dev")
+            teardown(alone)
+            assert "destroy" in alone.ran, "the platform's own namespace is no guest"
+            api.add("namespaces", {"metadata": {"name": "tts-a", "labels": {"tts-platform/state-id": "1"}}})
+            pulumi = Scripted([OWN_NAMESPACE], stack="dev")
+            with pytest.raises(OpsError, match=r"in tts-a: .*ephemeral list --platform dev"):
+                teardown(pulumi)
+        assert "destroy" not in pulumi.ran, "a trial's volumes outlive the cluster, and are on no list"
+
+    def test_a_second_try_asks_no_cluster_that_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ops.teardown, "_outputs", lambda _: {"kubeconfig": "{}"})
+        assert teardown(Scripted([FILE_SYSTEM], stack="dev")), "it could never be destroyed to its end"
