@@ -30,7 +30,6 @@ from components.storage_backend import (
 )
 from components.subnets import ExistingNetwork
 from components.tts.namespace import SERVICE_ACCOUNT, SpeechNamespaceArgs
-from components.tts.quota import QuotaArgs
 from components.tts.restorable import Asked
 from components.tts.rollout import OUTPUTS_CLAIM, WEIGHTS_CLAIM
 from components.tts.seed import SeedArgs
@@ -43,12 +42,10 @@ from components.upstream.source import UpstreamStore
 from stacks import versions
 from stacks.aws_settings import AwsSettings
 from stacks.choices import Snapshots
-from stacks.ephemeral_profile import STATE_ID
-from stacks.ephemeral_settings import EphemeralSettings
+from stacks.ephemeral_arguments import claimed, quota
 from stacks.gitops_settings import GitOpsSettings
 from stacks.kubeconfig import Cluster
 from stacks.problems import NAMESPACE
-from stacks.quantity import amount
 from stacks.settings import Stack, StackSettings
 
 if TYPE_CHECKING:
@@ -161,8 +158,8 @@ def tts_service(
         seeds=_seeds(stack),
         snapshots=_snapshots(stack, failed_job),
         recorded=recorded(stack) if _snapshot_driver(stack) else None,
-        quota=_quota(stack) if stack.ephemeral else None,
-        namespace_labels=_claimed(stack.ephemeral) if stack.ephemeral else {},
+        quota=quota(stack) if stack.ephemeral else None,
+        namespace_labels=claimed(stack.ephemeral) if stack.ephemeral else {},
         protect=settings.deletion_protection,
         domain=settings.domain,
         issuer_name=issuer_name,
@@ -170,33 +167,6 @@ def tts_service(
         exposure=settings.exposure,
         edge_cidrs=settings.edge_cidrs,
     )
-
-
-_SOLVER_MEMORY = 128 * 1024**2
-"""For the pod that answers an ACME challenge, which cert-manager gives 64 MiB at most."""
-
-
-def _quota(stack: Stack) -> QuotaArgs:
-    """What the service takes and no more: a second pod of it comes only when the first has gone."""
-    settings = stack.settings
-    resources = stack.engine.resources
-    memory = _bytes(resources.memory_limit or resources.memory_request)
-    volumes = [size for size in (settings.outputs_size, settings.weights_size) if size]
-    return QuotaArgs(
-        gpus=settings.replicas * settings.gpus_per_pod,
-        memory=str(settings.replicas * memory + _SOLVER_MEMORY),
-        storage=str(sum(map(_bytes, volumes))),
-        claims=len(volumes),
-        pods=settings.replicas + 1,
-    )
-
-
-def _bytes(quantity: str | None) -> int:
-    return int(amount(quantity or "0") or 0)
-
-
-def _claimed(ephemeral: EphemeralSettings) -> dict[str, str]:
-    return {STATE_ID: ephemeral.state_id, "tts-platform/platform": ephemeral.platform}
 
 
 def _snapshots(stack: Stack, failed_job: str | None) -> SnapshotPlan | None:
