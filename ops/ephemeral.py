@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ops import ephemeral_end
-from ops.ephemeral_cluster import EphemeralCluster
+from ops import ephemeral_told as told
+from ops.ephemeral_cluster import EphemeralCluster, refuse_moved
 from ops.ephemeral_life import duration, ends, left
 from ops.ephemeral_place import of_platform
 from ops.ephemeral_platform import platform as platform_of
 from ops.ephemeral_progress import Progress
+from ops.ephemeral_pull_requests import of_closed
 from ops.ephemeral_seed import seeds
 from ops.ephemeral_stack import EphemeralStack, Record
+from ops.ephemeral_told import console, output
 from ops.errors import OpsError
 from ops.interrupts import Interrupted
 from stacks.ephemeral_checks import name_problems
@@ -39,10 +41,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 Life = "8h"
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
-# Without emoji: what is between two colons, as in an image's name, would become one.
-console = Console(stderr=True, soft_wrap=True, emoji=False)
-# A message is one line, however narrow a log is taken to be.
-output = Console(soft_wrap=True, emoji=False)
 
 
 @app.command()
@@ -59,6 +57,9 @@ def up(
     with_outputs: Annotated[
         bool,
         typer.Option("--with-outputs", help="With --from-snapshot: begin with what was spoken there, too."),
+    ] = False,
+    shorten: Annotated[
+        bool, typer.Option("--shorten", help="With --ttl: end it earlier than it would, if need be.")
     ] = False,
     platform: OnPlatform = "dev",
     cluster: ClusterName = "default",
@@ -80,18 +81,21 @@ def up(
             raise OpsError(
                 f"There is a stack {name} on the platform of {record.platform}: choose another name, or end that one."
             )
+        noted = record.settings if record is not None else {}
+        refuse_moved(name, noted, settings)
         present = record.expires if record is not None else None
-        expires = ends(datetime.now(UTC), life, present, at_least=ttl is None)
-        settings |= {"expires": moment_text(expires), "stateId": stack.state_id}
+        expires = ends(datetime.now(UTC), life, present, at_least=not shorten)
+        # Noted with the first registration, so that nothing is there before it.
+        state_id = noted.get("stateId") or secrets.token_hex(8)
+        settings |= {"expires": moment_text(expires), "stateId": state_id}
         load(stack_of(name), {"httpsPort": "443", **settings}, {})
-        EphemeralCluster(name, settings).refuse_taken(stack.state_id)
-        _update(
-            stack,
-            settings,
-            there=record is not None,
-            ca_secret=base.outputs.get("ca_secret"),
-            as_json=as_json,
-        )
+        made = record is not None and record.namespace
+        EphemeralCluster(name, settings).refuse_taken(state_id, made=made)
+        progress = Progress(console, title=name)
+        with progress.shown():
+            outputs = stack.up(settings, progress, there=record is not None)
+    told.say(stack, settings, outputs, progress, ca_secret=base.outputs.get("ca_secret"), as_json=as_json)
+    told.warn_of_no_address(settings["domain"])
 
 
 @app.command(name="list")
@@ -102,22 +106,16 @@ def list_command(
     place, now = of_platform(platform, cluster), datetime.now(UTC)
     names = place.stacks()
     with ThreadPoolExecutor(8) as pool:
-        records = dict(
-            zip(names, pool.map(lambda name: EphemeralStack(place, name).record(), names), strict=True)
-        )
-    found = {name: record for name, record in records.items() if record is not None}
+        records = zip(names, pool.map(lambda name: _read(EphemeralStack(place, name)), names), strict=True)
+        found = {
+            name: record
+            for name, record in records
+            if record is not None and (isinstance(record, str) or record.platform in ("", platform))
+        }
     if as_json:
-        print(json.dumps([_row(name, record, now) for name, record in found.items()], indent=2))
+        print(json.dumps([told.row(name, record, now) for name, record in found.items()], indent=2))
         return
-    if not found:
-        output.print("There is no ephemeral stack.")
-        return
-    table = Table("name", "left", "platform", "image", "url")
-    for name, record in found.items():
-        row = _row(name, record, now)
-        cells = (row[key] or "-" for key in ("name", "left", "platform", "image", "url"))
-        table.add_row(*(escape(str(cell)) for cell in cells), style="red" if row["left"] == "expired" else "")
-    output.print(table, soft_wrap=False)
+    told.print_stacks(found, now)
 
 
 @app.command()
@@ -138,10 +136,13 @@ def extend(
         if not record.settings:
             raise OpsError(f"Stack {name} was never finished: up makes it, or down takes it away.")
         expires = ends(datetime.now(UTC), life, record.expires, at_least=True)
-        ephemeral_end.bring_kubeconfig(record)
+        ephemeral_end.with_kubeconfig(record)
         EphemeralCluster(name, record.settings)
         settings = {**record.settings, "expires": moment_text(expires)}
-        _update(stack, settings, there=True, ca_secret=None, as_json=as_json)
+        progress = Progress(console, title=name)
+        # The record alone: whose checkout this is must not decide what the stack runs.
+        stack.up(settings, progress, there=True, only=record.life)
+    told.say(stack, settings, record.outputs, progress, ca_secret=None, as_json=as_json)
 
 
 @app.command()
@@ -166,78 +167,62 @@ def down(
             return
         if forget:
             ephemeral_end.forget(stack, record)
-        else:
-            with progress.shown():
-                ephemeral_end.end(stack, record, progress)
+            where = record.settings.get("clusterServer", "its cluster")
+            console.print(
+                f"Stack {name} is forgotten. What of it is left where {where} was, nobody lists: its namespace, and "
+                "volumes that outlive a cluster.",
+                highlight=False,
+            )
+            return
+        with progress.shown():
+            ephemeral_end.end(stack, record, progress)
     console.print(f"Nothing of {name} is left ({progress.seconds:.0f} s).", highlight=False)
 
 
 @app.command()
-def reap(platform: OnPlatform = "dev", cluster: ClusterName = "default", as_json: AsJson = False) -> None:
+def reap(
+    pull_requests: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/REPOSITORY", help="Also end pr-N where its pull request N is closed."),
+    ] = None,
+    platform: OnPlatform = "dev",
+    cluster: ClusterName = "default",
+    as_json: AsJson = False,
+) -> None:
     """Destroys all stacks that have expired, and says what it could not; exit code 1 then."""
     place, now = of_platform(platform, cluster), datetime.now(UTC)
+    names, over, unsaid = place.stacks(), set[str](), None
+    try:
+        over = of_closed(pull_requests, names) if pull_requests is not None else over
+    except OpsError as error:
+        # What has expired ends all the same.
+        unsaid = error
     # A line for each: several tables at a time would write over one another.
     plain = Console(stderr=True, soft_wrap=True, emoji=False, force_terminal=False)
     found = []
     with _goes_on():
-        for item in ephemeral_end.reap(place, lambda name: Progress(plain, title=name)):
-            found.append(item)
-            if not as_json:
-                when = left(item.expires, now) if item.expires else "no end noted"
-                output.print(
-                    f"{item.name}: {item.outcome} ({item.why or when})", markup=False, highlight=False
-                )
-    if as_json:
-        rows = [
-            {
-                "name": item.name,
-                "outcome": item.outcome,
-                "expires": moment_text(item.expires) if item.expires else None,
-                "why": item.why,
-            }
-            for item in found
-        ]
-        print(json.dumps(rows, indent=2))
+        try:
+            for item in ephemeral_end.reap(place, names, over, lambda name: Progress(plain, title=name)):
+                found.append(item)
+                if not as_json:
+                    when = left(item.expires, now) if item.expires else "no end noted"
+                    line = f"{item.name}: {item.outcome} ({item.why or when})"
+                    output.print(line, markup=False, highlight=False)
+        finally:
+            if as_json:
+                print(json.dumps([told.reaped_row(item) for item in found], indent=2))
+    if unsaid is not None:
+        raise unsaid
     if any(item.outcome is ephemeral_end.Outcome.FAILED for item in found):
         sys.exit(1)
 
 
-def _update(
-    stack: EphemeralStack, settings: dict[str, Any], *, there: bool, ca_secret: str | None, as_json: bool
-) -> None:
-    progress = Progress(console, title=stack.name)
-    with progress.shown():
-        outputs = stack.up(settings, progress, there=there)
-    result = {
-        "name": stack.name,
-        "stack": stack.stack,
-        "platform": settings["platform"],
-        "expires": settings["expires"],
-        **{key: outputs.get(key) for key in ("url", "speech_url", "websocket_url", "namespace", "image")},
-        "ca_secret": ca_secret,
-        "seconds": round(progress.seconds, 1),
-    }
-    if as_json:
-        print(json.dumps(result, indent=2))
-        return
-    for key, label in (("url", "Open     "), ("websocket_url", "WebSocket")):
-        if result[key]:
-            output.print(f"{label} {result[key]}", highlight=False)
-    output.print(
-        f"Until     {result['expires']}: python -m ops ephemeral extend {stack.name}", highlight=False
-    )
-    console.print(f"Ready after {progress.seconds:.0f} s.", highlight=False)
-
-
-def _row(name: str, record: Record, now: datetime) -> dict[str, Any]:
-    return {
-        "name": name,
-        "platform": record.platform or None,
-        "expires": moment_text(record.expires) if record.expires else None,
-        "left": left(record.expires, now) if record.expires else "unfinished",
-        "url": record.outputs.get("url"),
-        "image": record.settings.get("image"),
-    }
+def _read(stack: EphemeralStack) -> Record | str | None:
+    """What the state says; why it cannot be read; None where there is no such stack any more."""
+    try:
+        return stack.record()
+    except OpsError as error:
+        return str(error)
 
 
 def _named(name: str, platform: str, cluster: str) -> EphemeralStack:

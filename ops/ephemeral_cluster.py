@@ -1,92 +1,89 @@
-"""What an ephemeral stack's cluster says: whether it answers, whose the namespace is, and what was left behind."""
+"""What an ephemeral stack's cluster has for it: whose the namespace is, and what was left behind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay, wait_fixed
 
+from ops.ephemeral_reach import SECONDS, reached
 from ops.errors import OpsError, said
 from ops.snapshot_cluster import GROUP
 from stacks.ephemeral_profile import STATE_ID
-from stacks.kubeconfig import NoCluster, find
 
-if TYPE_CHECKING:
-    from kubernetes import client
-
-_SECONDS: Final = 10
 _NAMESPACE_SECONDS: Final = 180
 """For the pods of a namespace to end."""
 
+_MISSING: Final = 404
+_ROUTES: Final = ("projectcontour.io", "v1", "httpproxies")
 
-class Unreachable(OpsError):
-    """Nobody answers at the stack's cluster, or it is another one."""
+
+def refuse_moved(name: str, noted: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises OpsError where the objects in the state are at another server than the platform is at today.
+
+    Every one of them has the same identifier there, so that an update would find nothing to do.
+    """
+    before, now = noted.get("clusterServer"), wanted.get("clusterServer")
+    if before and now and before.rstrip("/") != now.rstrip("/"):
+        raise OpsError(
+            f"The objects of {name} are at {before}, and the platform is at {now} by now: python -m ops ephemeral down "
+            f"{name} (with --forget if that cluster is gone), then up."
+        )
 
 
 class EphemeralCluster:
-    """The cluster that a stack's settings name. Raises Unreachable where it does not answer."""
+    """The cluster that a stack's settings name. Raises OpsError where it is not reached, Silent if it may be gone."""
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        from kubernetes import client, config
-        from kubernetes.config.config_exception import ConfigException
-        from urllib3.exceptions import HTTPError
-
+        self._name = name
         self._namespace: str = settings["namespace"]
-        gone = (
-            f"If it is gone for good: python -m ops ephemeral down {name} --forget removes the stack alone."
-        )
-        try:
-            there = find(settings.get("kubeconfig"), settings.get("kubeContext"))
-            # The current context may be any; this one is the settings'.
-            self._api: client.ApiClient = config.new_client_from_config(
-                config_file=there.kubeconfig, context=there.context
-            )
-            self._api.configuration.retries = False
-        except NoCluster as missing:
-            problem = missing.problem
-            raise Unreachable(
-                f"The cluster of {name} is not known: {problem.value or problem.key} {problem.why} {gone}"
-            ) from None
-        except ConfigException as error:
-            raise Unreachable(f"The kubeconfig of {name} does not work: {error} {gone}") from None
-        server = settings.get("clusterServer", there.server)
-        if there.server.rstrip("/") != str(server).rstrip("/"):
-            raise Unreachable(
-                f"The objects of {name} are at {server}, and the kubeconfig leads to {there.server}. {gone}"
-            )
-        try:
-            client.VersionApi(self._api).get_code(_request_timeout=_SECONDS)
-        except (HTTPError, client.ApiException) as error:
-            raise Unreachable(
-                f"The cluster of {name} ({there.server}) does not answer: {said(error)}. {gone}"
-            ) from None
+        self._domain: str = settings["domain"]
+        self._api = reached(name, settings)
 
-    def refuse_taken(self, state_id: str) -> None:
-        """Raises OpsError where the namespace is there and not this stack's: an update would take it over."""
+    def refuse_taken(self, state_id: str, *, made: bool) -> None:
+        """Raises OpsError where an update would take over what is another's, or make nothing.
+
+        `made`: whether the state says that the namespace was.
+        """
         found = self._labels()
         if found is not None and found.get(STATE_ID) != state_id:
             raise OpsError(
                 f"Namespace {self._namespace} is there already, and not of this stack: choose another name, or "
                 "delete it if it is nobody's."
             )
+        if found is None and made:
+            # The identifiers in the state are the same as ever, so that an update would find nothing to do.
+            raise OpsError(
+                f"Namespace {self._namespace} was made, and is gone: its cluster is a new one, or somebody has deleted "
+                f"it. python -m ops ephemeral down {self._name}, then up."
+            )
+        for namespace, route in self._routes():
+            if namespace != self._namespace:
+                raise OpsError(
+                    f"{self._domain} is the host name of {namespace}/{route} already, and neither would answer: "
+                    "choose another name."
+                )
+
+    def is_anothers(self, state_id: str) -> bool:
+        """Whether the namespace has become another stack's, with all that is in it."""
+        return (self._labels() or {STATE_ID: state_id}).get(STATE_ID) != state_id
 
     def sweep(self, state_id: str) -> None:
         """Deletes what a killed run made and did not note: the namespace, and what is the cluster's for it."""
         from kubernetes import client
-        from kubernetes.client.exceptions import ApiException
 
-        found = self._labels()
-        if found is None or found.get(STATE_ID) != state_id:
+        if self.is_anothers(state_id):
             return
         for plural, name in self._of_snapshots():
-            self._absent(plural, name)
-        core = client.CoreV1Api(self._api)
-        try:
-            core.delete_namespace(self._namespace, _request_timeout=_SECONDS)
-        except ApiException as error:
-            if error.status not in (404, 409):
-                raise OpsError(f"Namespace {self._namespace} cannot be deleted: {said(error)}.") from None
+            with self._asked(f"{plural} {name} cannot be deleted", ignored=(_MISSING,)):
+                client.CustomObjectsApi(self._api).delete_cluster_custom_object(
+                    *GROUP, plural, name, _request_timeout=SECONDS
+                )
+        # A namespace that is ending already is a conflict.
+        with self._asked(f"Namespace {self._namespace} cannot be deleted", ignored=(_MISSING, 409)):
+            client.CoreV1Api(self._api).delete_namespace(self._namespace, _request_timeout=SECONDS)
         try:
             Retrying(
                 retry=retry_if_not_result(lambda labels: labels is None),
@@ -96,53 +93,66 @@ class EphemeralCluster:
         except RetryError:
             raise OpsError(
                 f"Namespace {self._namespace} does not end: "
-                f"kubectl get namespace {self._namespace} --output yaml says why."
+                f"kubectl get namespace {self._namespace} --output yaml says what it waits for."
             ) from None
 
     def _labels(self) -> dict[str, str] | None:
         """Of the namespace; None where there is none."""
         from kubernetes import client
-        from kubernetes.client.exceptions import ApiException
 
-        try:
-            found = client.CoreV1Api(self._api).read_namespace(self._namespace, _request_timeout=_SECONDS)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise OpsError(f"The cluster refuses: {said(error)}.") from None
-        return found.metadata.labels or {}
+        with self._asked(ignored=(_MISSING,)):
+            found = client.CoreV1Api(self._api).read_namespace(self._namespace, _request_timeout=SECONDS)
+            return found.metadata.labels or {}
+        return None
+
+    def _routes(self) -> list[tuple[str, str]]:
+        """Namespace and name of each route of the host name."""
+        from kubernetes import client
+
+        with self._asked(ignored=(_MISSING,)):
+            found = client.CustomObjectsApi(self._api).list_cluster_custom_object(
+                *_ROUTES, _request_timeout=SECONDS
+            )
+            return [
+                (item["metadata"].get("namespace", ""), item["metadata"]["name"])
+                for item in found["items"]
+                if (item.get("spec", {}).get("virtualhost") or {}).get("fqdn") == self._domain
+            ]
+        return []
 
     def _of_snapshots(self) -> list[tuple[str, str]]:
         """What stands for a snapshot that a volume began with: of the cluster, and for this namespace."""
         from kubernetes import client
-        from kubernetes.client.exceptions import ApiException
 
         from components.snapshot_class import snapshot_class_name
 
-        try:
+        # A cluster without the kinds has none.
+        with self._asked(ignored=(_MISSING,)):
             contents = client.CustomObjectsApi(self._api).list_cluster_custom_object(
-                *GROUP, "volumesnapshotcontents", _request_timeout=_SECONDS
+                *GROUP, "volumesnapshotcontents", _request_timeout=SECONDS
             )
-        except ApiException:
-            # A cluster without snapshots has none.
-            return []
-        return [
-            ("volumesnapshotclasses", snapshot_class_name(self._namespace)),
-            *(
-                ("volumesnapshotcontents", item["metadata"]["name"])
-                for item in contents["items"]
-                if item["spec"]["volumeSnapshotRef"].get("namespace") == self._namespace
-            ),
-        ]
+            return [
+                ("volumesnapshotclasses", snapshot_class_name(self._namespace)),
+                *(
+                    ("volumesnapshotcontents", item["metadata"]["name"])
+                    for item in contents["items"]
+                    if item["spec"]["volumeSnapshotRef"].get("namespace") == self._namespace
+                ),
+            ]
+        return []
 
-    def _absent(self, plural: str, name: str) -> None:
-        from kubernetes import client
+    @contextmanager
+    def _asked(
+        self, what: str = "The cluster does not say what there is", ignored: tuple[int, ...] = ()
+    ) -> Iterator[None]:
+        """Raises OpsError for what the API server refuses, but for the statuses that are `ignored`."""
         from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
 
         try:
-            client.CustomObjectsApi(self._api).delete_cluster_custom_object(
-                *GROUP, plural, name, _request_timeout=_SECONDS
-            )
+            yield
         except ApiException as error:
-            if error.status != 404:
-                raise OpsError(f"{plural} {name} cannot be deleted: {said(error)}.") from None
+            if error.status not in ignored:
+                raise OpsError(f"{what}: {said(error)}.") from None
+        except HTTPError as error:
+            raise OpsError(f"{what}: {said(error)}.") from None

@@ -7,10 +7,7 @@ written into the checkout, and many run at a time.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
-import platform as machine
 import secrets
 import sys
 from collections.abc import Mapping
@@ -22,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ops import stack_file
+from ops.errors import OpsError, said_by_engine
 from ops.snapshot_settings import LOCAL
 from ops.workspace import CHECKOUT, STATE, embedded
+from stacks.ephemeral_checks import platform_problems
 from stacks.ephemeral_profile import name_of
 from stacks.problems import NAMESPACE
 
@@ -36,30 +35,30 @@ class Place:
     """A backend, and the directory of what this machine knows of the stacks in it."""
 
     directory: Path
-    own_state: bool
-    """Whether the state is in files here; otherwise it is in the backend of the login."""
+    platform: str
+    """The stack whose guests are looked at."""
 
     @property
-    def backend(self) -> str:
-        """The backend's URL."""
-        if self.own_state:
-            return f"file://{self.directory / 'state'}"
-        home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-        with suppress(OSError, ValueError):
-            return os.environ.get("PULUMI_BACKEND_URL") or str(
-                json.loads((home / "credentials.json").read_text())["current"]
-            )
-        return ""
+    def own_state(self) -> bool:
+        """Whether the state is in files here; otherwise it is in the backend of the login."""
+        return self.platform == LOCAL
 
-    def state_id(self, stack: str) -> str:
-        """Tells the stack from one of the same name in another backend."""
-        # A file is another machine's where its path is the same.
-        host = machine.node() if self.backend.startswith("file:") else ""
-        return hashlib.sha256(f"{host} {self.backend} {stack}".encode()).hexdigest()[:16]
+    @property
+    def state(self) -> Path:
+        """Where the files of a state of its own are."""
+        return self.directory / "state"
 
     def stacks(self) -> list[str]:
         """Names of the ephemeral stacks that there are, without what precedes each."""
-        found = (name_of(item.name.rpartition("/")[2]) for item in self.workspace(None).list_stacks())
+        from pulumi.automation import CommandError
+
+        try:
+            listed = self.workspace(None).list_stacks()
+        except CommandError as error:
+            raise OpsError(
+                f"The backend does not say which stacks there are: {said_by_engine(error)}"
+            ) from None
+        found = (name_of(item.name.rpartition("/")[2]) for item in listed)
         return sorted(name for name in found if name is not None)
 
     def workspace(self, stack: str | None) -> LocalWorkspace:
@@ -73,28 +72,41 @@ class Place:
         venv = {"options": {"virtualenv": sys.prefix}} if sys.prefix != sys.base_prefix else {}
         project["runtime"] = {"name": "python", **venv}
         _write(directory / "Pulumi.yaml", yaml.safe_dump(project, sort_keys=False))
-        workspace = LocalWorkspace(
-            work_dir=str(directory),
-            env_vars=self._environment(),
-            # As the platform's stacks are made; None is the backend's own way.
-            secrets_provider=None if self.own_state else _secrets_provider(),
-        )
+        try:
+            workspace = LocalWorkspace(
+                work_dir=str(directory), env_vars=self.environment(), secrets_provider=self.secrets_provider
+            )
+        except FileNotFoundError:
+            raise OpsError("pulumi is not on PATH: make up has one, or install the Pulumi CLI.") from None
         if self.own_state:
             self._begun(workspace)
         return workspace
 
-    def _environment(self) -> dict[str, str]:
-        # The language host runs the first python on PATH.
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        common = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": path}
+    @property
+    def secrets_provider(self) -> str | None:
+        """What the platform's own stack is encrypted by; None is the backend's own way."""
+        if self.own_state:
+            return None
+        said = stack_file.parsed(CHECKOUT / f"Pulumi.{self.platform}.yaml").get("secretsprovider")
+        return None if said is None else str(said)
+
+    def environment(self) -> dict[str, str]:
+        """What the engine is told beside what this process is."""
+        common = {
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The language host runs the first python on PATH.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            # The state knows its key; a file that another machine has written is not here.
+            "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+            # What a killed run had made and not noted is made again, in a namespace that is the stack's.
+            "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
+        }
         if not self.own_state:
             return common
         return {
             **common,
-            "PULUMI_BACKEND_URL": self.backend,
+            "PULUMI_BACKEND_URL": f"file://{self.state}",
             "PULUMI_CONFIG_PASSPHRASE": self._passphrase(),
-            # What a killed run had made and not noted is made again, in a namespace that is the stack's.
-            "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
         }
 
     def _passphrase(self) -> str:
@@ -112,31 +124,29 @@ class Place:
 
     def _begun(self, workspace: LocalWorkspace) -> None:
         """Has one run alone make the backend: of many at a time, one would read what another has half written."""
-        state = self.directory / "state"
-        if (state / "begun").exists():
+        if (self.state / "begun").exists():
             return
-        state.mkdir(exist_ok=True, mode=0o700)
+        self.state.mkdir(exist_ok=True, mode=0o700)
         with (self.directory / "begin.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (state / "begun").exists():
+            if not (self.state / "begun").exists():
                 workspace.list_stacks()
-                (state / "begun").touch()
+                (self.state / "begun").touch()
 
 
 def of_platform(platform: str, cluster: str) -> Place:
-    """Where the stacks on a platform are: `cluster` is the embedded cluster's name, where the platform is local."""
-    if platform == LOCAL:
-        return Place(directory=embedded(cluster).directory / "ephemeral", own_state=True)
-    return Place(directory=STATE / "ephemeral", own_state=False)
+    """Where the stacks on a platform are: `cluster` is the embedded cluster's name, where the platform is local.
 
-
-def _secrets_provider() -> str | None:
-    """What a committed stack's secrets are encrypted by, if all say the same."""
-    said: set[Any] = set()
-    for file in CHECKOUT.glob("Pulumi.*.yaml"):
-        said.add(stack_file.parsed(file).get("secretsprovider"))
-    said.discard(None)
-    return str(said.pop()) if len(said) == 1 else None
+    Raises OpsError for a stack that can have none, and for an embedded cluster that nothing is on.
+    """
+    for problem in platform_problems(platform):
+        raise OpsError(" ".join(problem.lines))
+    if platform != LOCAL:
+        return Place(directory=STATE / "ephemeral", platform=platform)
+    workspace = embedded(cluster)
+    if not workspace.directory.exists():
+        raise OpsError(f"make up has put nothing onto the embedded cluster {cluster} yet.")
+    return Place(directory=workspace.directory / "ephemeral", platform=platform)
 
 
 def _write(file: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,13 +109,36 @@ class Platform:
     def _kubeconfig_file(self) -> str:
         """Where the kubeconfig of a cluster is that the platform's stack has made; the same on every machine."""
         file = STATE / "ephemeral" / f"kubeconfig-{self.name}"
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = file.with_name(f".{file.name}-{os.getpid()}")
-        new.touch(mode=0o600)
-        new.write_text(str(self.outputs["kubeconfig"]))
-        new.replace(file)
+        write_kubeconfig(file, self.outputs["kubeconfig"])
         home = Path.home()
         return f"~/{file.relative_to(home)}" if file.is_relative_to(home) else str(file)
+
+
+def write_kubeconfig(file: Path, text: object) -> None:
+    """Writes a kubeconfig that others may be reading."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = file.with_name(f".{file.name}-{os.getpid()}-{threading.get_ident()}")
+        new.touch(mode=0o600)
+        new.write_text(str(text))
+        new.replace(file)
+    except OSError as error:
+        raise OpsError(f"The kubeconfig {file} cannot be written: {error}") from None
+
+
+def bring_kubeconfig(name: str, file: str, server: str | None) -> None:
+    """Writes the kubeconfig of the cluster that stack `name` has made, where `file` does not lead to `server` yet.
+
+    The stack's outputs are all that is asked: what could refuse a new trial keeps no old one alive.
+    """
+    try:
+        there = find(file, None).server
+    except NoCluster:
+        there = None
+    if there is None or (server is not None and there.rstrip("/") != server.rstrip("/")):
+        outputs = _outputs(name, OwnBackend(name))
+        if outputs.get("kubeconfig"):
+            write_kubeconfig(Path(file).expanduser(), outputs["kubeconfig"])
 
 
 def platform(name: str, cluster: str) -> Platform:

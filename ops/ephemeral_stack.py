@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import psutil
-
+from ops.engine_locks import Busy, kept_out, release_dead
 from ops.ephemeral_place import Place, config_text
-from ops.errors import OpsError
+from ops.errors import OpsError, said_by_engine
 from ops.interrupts import passed_on
 from ops.workspace import alone
 from stacks.ephemeral_profile import stack_of
 from stacks.ephemeral_settings import moment
 from stacks.problems import NAMESPACE
 
+_NAMESPACE_TYPE: Final = "kubernetes:core/v1:Namespace"
+
 if TYPE_CHECKING:
     from pulumi.automation import LocalWorkspace
-    from pulumi.automation.events import EngineEvent
 
     from ops.ephemeral_progress import Progress
 
@@ -40,14 +40,16 @@ class Record:
     resources: int
     """How many there are in the state, of whatever kind."""
 
+    life: str = ""
+    """URN of the record of its end; empty where there is none."""
+
+    namespace: bool = False
+    """Whether its namespace was made, as the state says it."""
+
     @property
     def platform(self) -> str:
         """The stack whose platform it is on; empty where nobody has noted it."""
         return str(self.settings.get("platform", ""))
-
-
-class Busy(OpsError):
-    """Somebody works on the stack."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,6 @@ class EphemeralStack:
     def stack(self) -> str:
         """Its name in the backend."""
         return stack_of(self.name)
-
-    @property
-    def state_id(self) -> str:
-        """What its namespace is labelled with."""
-        return self.place.state_id(self.stack)
 
     @cached_property
     def workspace(self) -> LocalWorkspace:
@@ -88,15 +85,18 @@ class EphemeralStack:
         except StackNotFoundError:
             return None
         except CommandError as error:
-            raise OpsError(f"The state of {self.name} cannot be read: {said(error)}") from None
+            raise OpsError(f"The state of {self.name} cannot be read: {said_by_engine(error)}") from None
         resources: list[dict[str, Any]] = exported.get("resources") or []
-        kept = next((item.get("inputs") or {} for item in resources if item["type"] == END_OF_LIFE_TYPE), {})
+        life = next((item for item in resources if item["type"] == END_OF_LIFE_TYPE), {})
+        kept = life.get("inputs") or {}
         stack = next((item for item in resources if item["type"] == "pulumi:pulumi:Stack"), {})
         return Record(
             expires=moment(kept["expires"]) if "expires" in kept else None,
             settings=kept.get("settings") or {},
             outputs=stack.get("outputs") or {},
             resources=len(resources),
+            life=life.get("urn", ""),
+            namespace=any(item["type"] == _NAMESPACE_TYPE for item in resources),
         )
 
     @contextlib.contextmanager
@@ -107,26 +107,23 @@ class EphemeralStack:
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(alone(directory.with_name(f"{self.stack}.lock"), self.name))
-                self._release_dead_locks()
             except OpsError as error:
                 raise Busy(str(error)) from None
+            if self.place.own_state:
+                locks = (self.place.state / ".pulumi/locks").glob(f"*/{NAMESPACE}/{self.stack}/*.json")
+                release_dead(locks, self.name, self._cancel)
             yield
 
-    def _release_dead_locks(self) -> None:
-        if not self.place.backend.startswith("file://"):
-            return
-        state = Path(self.place.backend.removeprefix("file://")).expanduser()
-        for file in (state / ".pulumi/locks").glob(f"*/{NAMESPACE}/{self.stack}/*.json"):
-            pid = json.loads(file.read_text() or "{}").get("pid", 0)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process = psutil.Process(pid)
-                # One whose parent was killed with it has ended, though nobody has asked how.
-                if "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE:
-                    raise OpsError(f"pulumi (process {pid}) still works on {self.name}: wait until it ends.")
-            file.unlink(missing_ok=True)
+    @property
+    def _cancel(self) -> str:
+        """What frees it by hand."""
+        backend = f"PULUMI_BACKEND_URL=file://{self.place.state} " if self.place.own_state else ""
+        return f"{backend}pulumi cancel {self.stack} frees it"
 
-    def up(self, settings: Mapping[str, Any], progress: Progress, *, there: bool) -> dict[str, Any]:
-        """Makes the stack, or updates it, and returns its outputs."""
+    def up(
+        self, settings: Mapping[str, Any], progress: Progress, *, there: bool, only: str | None = None
+    ) -> dict[str, Any]:
+        """Makes the stack, or updates it, and returns its outputs; `only` the resource of that URN."""
         from pulumi.automation import CommandError, Stack
 
         _ = self.workspace
@@ -135,7 +132,12 @@ class EphemeralStack:
         try:
             with passed_on():
                 found = (Stack.select if there else Stack.create)(self.stack, self.workspace)
-                outputs = found.up(on_event=_seen(progress), color="never", suppress_outputs=True).outputs
+                outputs = found.up(
+                    on_event=progress.note,
+                    color="never",
+                    suppress_outputs=True,
+                    target=None if only is None else [only],
+                ).outputs
         except CommandError as error:
             raise self._failed("up", error, progress) from None
         return {key: output.value for key, output in outputs.items()}
@@ -149,42 +151,28 @@ class EphemeralStack:
             self.config_file.write_text(config_text(record.settings, ""))
         try:
             with passed_on():
-                Stack.select(self.stack, self.workspace).destroy(on_event=_seen(progress), color="never")
+                Stack.select(self.stack, self.workspace).destroy(on_event=progress.note, color="never")
         except CommandError as error:
             raise self._failed("destroy", error, progress) from None
 
     def remove(self, *, force: bool = False) -> None:
         """Removes the stack from the backend, and its directory; `force` with whatever its state still names."""
-        import shutil
-
         from pulumi.automation import CommandError
 
         try:
             self.workspace.remove_stack(self.stack, force=force)
         except CommandError as error:
-            raise OpsError(f"Stack {self.name} cannot be removed: {said(error)}") from None
+            raise self._failed("stack rm", error) from None
         shutil.rmtree(self.place.directory / self.stack, ignore_errors=True)
 
-    def _failed(self, what: str, error: Exception, progress: Progress) -> OpsError:
-        from pulumi.automation import ConcurrentUpdateError
+    def _failed(self, what: str, error: Exception, progress: Progress | None = None) -> OpsError:
+        from pulumi.automation import ConcurrentUpdateError, StackAlreadyExistsError, StackNotFoundError
 
         if isinstance(error, ConcurrentUpdateError):
+            return kept_out(self.name, str(error), self._cancel)
+        if isinstance(error, StackAlreadyExistsError | StackNotFoundError):
             return Busy(
-                f"Somebody works on {self.name} from another machine. If nobody does: "
-                f"PULUMI_BACKEND_URL={self.place.backend} pulumi cancel {self.stack} frees it."
+                f"Somebody has just made or ended {self.name}: list shows what there is, then this again."
             )
-        return OpsError(f"pulumi {what} of {self.name} failed: {progress.why or said(error)}")
-
-
-def said(error: Exception) -> str:
-    """The engine's own words, without what it was called with."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    errors = [line for line in lines if line.startswith("error:")]
-    return " ".join((errors or lines[-3:])[:3])[:600]
-
-
-def _seen(progress: Progress) -> Any:
-    def note(event: EngineEvent) -> None:
-        progress.note(event)
-
-    return note
+        why = progress.why if progress is not None else ""
+        return OpsError(f"pulumi {what} of {self.name} failed: {why or said_by_engine(error)}")

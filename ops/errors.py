@@ -18,3 +18,10 @@ def said(error: BaseException) -> str:
     with suppress(ValueError, KeyError, TypeError):
         text = json.loads(body)["message"]
     return " ".join(str(text).split())[:300].rstrip(".")
+
+
+def said_by_engine(error: BaseException) -> str:
+    """What Pulumi says of a command that failed, without what it was called with."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    errors = [line for line in lines if line.startswith("error:")]
+    return " ".join((errors or lines[-3:])[:3])[:600]

@@ -34,25 +34,26 @@ class Interrupted(Exception):
 
 
 @contextlib.contextmanager
-def passed_on() -> Iterator[None]:
+def passed_on() -> Iterator[threading.Event]:
     """Has the engine, started within, end in order when this process is asked to end; raises Interrupted then.
+
+    What it yields is set from that moment on: nothing more is to be begun.
 
     At a terminal Ctrl-C reaches the engine as well, and a second one of ours would have it stop on the spot.
     """
     if threading.current_thread() is not threading.main_thread():
         # Whoever started the thread has this around it.
-        yield
+        yield threading.Event()
         return
-    interrupted = False
+    interrupted = threading.Event()
 
     def pass_on(number: int, _frame: object) -> None:
-        nonlocal interrupted
         if number == signal.SIGINT and _told_by_the_terminal():
-            interrupted = True
+            interrupted.set()
             return
-        if interrupted and number == signal.SIGTERM:
+        if interrupted.is_set() and number == signal.SIGTERM:
             return
-        interrupted = True
+        interrupted.set()
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.Error):
                 if "pulumi" in child.name():
@@ -60,14 +61,14 @@ def passed_on() -> Iterator[None]:
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield interrupted
     except Exception:
-        if not interrupted:
+        if not interrupted.is_set():
             raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if interrupted:
+    if interrupted.is_set():
         raise Interrupted
 
 

@@ -67,7 +67,8 @@ class Api:
     def answer(self, method: str, target: str, body: Any) -> tuple[int, Any]:
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         if path == "/version/":
-            return 200, _VERSION
+            status = self.refused.get((method, "version"), 200)
+            return status, _VERSION if status == 200 else {"message": "Unauthorized"}
         match = _PATH.fullmatch(path)
         assert match, path
         plural, name = match["plural"], match["name"]

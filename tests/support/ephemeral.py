@@ -35,7 +35,7 @@ hold = Path(os.environ["HOLD"]) / pulumi.get_stack()
 def wait(_):
     if hold.exists() and not pulumi.runtime.is_dry_run():
         hold.with_suffix(".reached").touch()
-        for _ in range(600):
+        for _ in range(6000):
             if not hold.exists():
                 break
             time.sleep(0.1)

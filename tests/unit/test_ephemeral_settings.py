@@ -10,7 +10,6 @@ import pytest
 import ops.ephemeral_platform
 from ops import stack_file
 from ops.ephemeral_life import duration, ends, left
-from ops.ephemeral_place import Place, config_text
 from ops.ephemeral_platform import SHARED, Platform, platform
 from ops.errors import OpsError
 from ops.workspace import OwnBackend
@@ -220,21 +219,3 @@ class TestLife:
     def test_a_moment_is_written_as_it_is_read(self) -> None:
         assert moment_text(EphemeralSettings(platform="dev", expires=SOON, stateId="0").expires) == SOON  # type: ignore[arg-type, call-arg]  # by alias, and not read yet
         assert moment("2026-01-31T12:00:00Z") == NOW
-
-
-class TestPlace:
-    def test_the_same_name_elsewhere_is_another_stack(self, tmp_path: Path) -> None:
-        here, there = (Place(directory=tmp_path / name, own_state=True) for name in ("here", "there"))
-        assert here.state_id("ephemeral-a") == here.state_id("ephemeral-a")
-        assert here.state_id("ephemeral-a") != here.state_id("ephemeral-b")
-        assert here.state_id("ephemeral-a") != there.state_id("ephemeral-a"), (
-            "each would take the other's over"
-        )
-
-    def test_what_the_engine_keeps_in_the_file_stays(self) -> None:
-        text = config_text(
-            {"image": "b"}, "encryptionsalt: v1\nconfig:\n  tts-platform:image: a\n  tts-platform:args: []\n"
-        )
-        assert "encryptionsalt: v1" in text
-        assert "tts-platform:image: b" in text
-        assert "args" not in text, "what is no longer said would hold on"

@@ -1,0 +1,42 @@
+"""Which pull requests are closed, as GitHub says it: each has the ephemeral stack `pr-<number>`.
+
+A pull request that has a conflict starts no workflow when it is closed, so that its stack would live to its end.
+https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+import httpx
+
+from ops.errors import OpsError
+
+
+def of_closed(repository: str, names: Iterable[str]) -> set[str]:
+    """The stacks among `names` whose pull request is closed. Raises OpsError where GitHub does not say."""
+    numbers = {name: match[1] for name in names if (match := re.fullmatch(r"pr-([1-9]\d*)", name))}
+    if not numbers:
+        return set()
+    token = os.environ.get("GH_TOKEN")
+    if not token:
+        raise OpsError("GH_TOKEN is not set: a token that may read pull requests.")
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+    root = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+    with httpx.Client(base_url=root, headers=headers, timeout=30) as github:
+        return {name for name, number in numbers.items() if _closed(github, repository, number)}
+
+
+def _closed(github: httpx.Client, repository: str, number: str) -> bool:
+    try:
+        answer = github.get(f"/repos/{repository}/pulls/{number}")
+        answer.raise_for_status()
+    except httpx.HTTPStatusError as error:
+        raise OpsError(
+            f"GitHub does not say whether pull request {number} is closed: {error.response.status_code}."
+        ) from None
+    except httpx.HTTPError as error:
+        raise OpsError(f"GitHub does not answer: {error}") from None
+    return bool(answer.json()["state"] == "closed")
