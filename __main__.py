@@ -33,13 +33,12 @@ else:
 
 system = pulumi.ResourceOptions(providers=[provider], depends_on=[*platform.system] if platform else [])
 controlled = pulumi.ResourceOptions(providers=[provider], depends_on=[platform] if platform else [])
-before: list[pulumi.Resource] = [platform] if platform else []
-issuer_name, ca_secret = pulumi.Output.from_input(arguments.issuer_name(stack)), None
 if stack.ephemeral is not None:
     # The platform is another stack's, its issuer too.
-    end = EndOfLife("end-of-life", moment_text(stack.ephemeral.expires), config.written())
-    pulumi.export("expires", end.expires)
-    before.append(end)
+    issuer_name, ca_secret = pulumi.Output.from_input(arguments.issuer_name(stack)), None
+    first: list[pulumi.Resource] = [
+        EndOfLife("end-of-life", moment_text(stack.ephemeral.expires), config.written())
+    ]
 else:
     contour = Contour("contour", arguments.contour(stack), system)
     cert_manager = CertManager("cert-manager", arguments.cert_manager(stack), system)
@@ -53,7 +52,8 @@ else:
     issuer_name, ca_secret = issuer.issuer_name, issuer.ca_secret
     # Also where no snapshots are taken any more: the log of those that were stays.
     audit = AuditPolicy("audit", AuditPolicyArgs(namespace=stack.settings.namespace), controlled)
-    before = [contour, issuer, audit, *before]
+    first = [contour, issuer, audit]
+before = [*first, *([platform] if platform else [])]
 snapshots = arguments.snapshot_class(stack)
 if snapshots is not None:
     before.append(SnapshotClass("snapshots", snapshots, controlled))

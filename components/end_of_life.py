@@ -13,19 +13,11 @@ END_OF_LIFE_TYPE: Final = "tts-platform:ephemeral:EndOfLife"
 
 
 class EndOfLife(pulumi.ComponentResource):
-    """A record in the state."""
-
-    expires: str
-    """The time in UTC, as RFC 3339 writes it."""
-
-    settings: Mapping[str, Any]
-    """The stack's config, by key. There is no secret in it."""
+    """A record in the state: the end as RFC 3339 writes it, in UTC, and the stack's config, which has no secret."""
 
     def __init__(
         self, name: str, expires: str, settings: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
     ):
         # Inputs are noted with the registration itself, outputs some time after it.
         super().__init__(END_OF_LIFE_TYPE, name, {"expires": expires, "settings": dict(settings)}, opts)
-        self.expires = expires
-        self.settings = settings
-        self.register_outputs({"expires": self.expires, "settings": dict(self.settings)})
+        self.register_outputs({})
