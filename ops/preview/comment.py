@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ops.preview.costs import AS_OF
-from ops.preview.effects import Weight
 from ops.preview.gate import LABEL
-from ops.preview.markdown import code, escaped, fenced, folded, shortened
-from ops.preview.plan import Change, Op
+from ops.preview.markdown import bounded, code, escaped, fenced, folded, shortened
+from ops.preview.plan import Change, Op, Plan
 from ops.preview.review import Review, kind
+from ops.preview.rows import Weight
 
 LIMIT: Final = 60_000
 """Bytes of a comment. GitHub takes 65,536 characters."""
@@ -37,6 +37,13 @@ _LINES_NEW: Final = 40
 """Of one that is new: no reader compares it with anything."""
 
 _ERROR: Final = 4_000
+"""Characters of what Pulumi says."""
+
+_MESSAGE: Final = 1_000
+"""Bytes of what a policy says."""
+
+_UNKNOWN: Final = "Nothing can be said of what it would change."
+_COMPARED: Final = "compared with nothing, "
 _WEIGHTS: Final = {Weight.DATA: "🔴", Weight.GPUS: "🔴", Weight.DOWN: "🟠", Weight.NOTE: "⚪"}
 
 
@@ -47,12 +54,19 @@ def marker(stack: str) -> str:
 
 def comment(review: Review) -> str:
     """The comment, of less than `LIMIT` bytes."""
-    parts = [marker(review.stack), f"### {verdict(review)}", *_head(review)]
-    text = "\n\n".join(parts)
+    text = "\n\n".join([marker(review.stack), f"### {verdict(review)}"])
+    left = 0
+    for part in _head(review):
+        fits = _size(text) + _size(part) < LIMIT - 2 * _MARGIN
+        text += f"\n\n{part}" if fits else ""
+        left += not fits
+    if left:
+        text += f"\n\n{left} more parts do not fit here. All of it: {_command(review.stack)}"
+    half = ", as far as it got" if _half_known(review.plan) else ""
     sections = [
         (title, changes)
         for title, changes in (
-            ("What Pulumi changes", review.plan.changes),
+            (f"What Pulumi changes{half}", review.plan.changes),
             ("What Argo CD changes", review.delivered),
         )
         if changes
@@ -66,7 +80,7 @@ def comment(review: Review) -> str:
 def verdict(review: Review) -> str:
     """The first line."""
     stack = code(review.stack)
-    if review.plan.failed and not review.plan.refused:
+    if _half_known(review.plan):
         return f"{stack}: the preview failed"
     counts = review.counts
     said = [
@@ -75,14 +89,24 @@ def verdict(review: Review) -> str:
         if counts[op]
     ]
     refused = "**refused by a policy**, " if review.plan.refused else ""
-    return f"{stack}: {refused}{', '.join(said) or 'nothing changes'}"
+    return (
+        f"{stack}: {refused}{_COMPARED if review.from_nothing else ''}{', '.join(said) or 'nothing changes'}"
+    )
+
+
+def _half_known(plan: Plan) -> bool:
+    """Whether it ended before it had seen everything."""
+    return plan.failed and not plan.refused
 
 
 def _head(review: Review) -> Iterator[str]:
     plan = review.plan
-    if plan.failed and plan.errors:
-        yield "Pulumi says:" if plan.refused else "Nothing can be said of what it would change. Pulumi says:"
-        yield fenced(shortened("\n".join(plan.errors), _ERROR).splitlines())
+    if review.from_nothing:
+        yield "No backend was named: this is the whole stack, and what it would delete or replace cannot be seen."
+    if plan.errors:
+        known = "Not all that it would change is known." if review.changes else _UNKNOWN
+        reason = fenced(shortened("\n".join(plan.errors), _ERROR).splitlines())
+        yield f"{known} Pulumi says:\n\n{reason}"
     mandatory = [item for item in plan.violations if item.mandatory]
     for title, found in (
         ("Policies that refuse it", mandatory),
@@ -90,17 +114,21 @@ def _head(review: Review) -> Iterator[str]:
     ):
         if found:
             lines = [
-                f"- {code(shortened(item.resource, _NAME))} {escaped(item.policy)}: "
-                f"{escaped(shortened(item.message, 500))}"
+                f"- {code(shortened(item.resource, _NAME))} {escaped(shortened(item.policy, _NAME))}: "
+                f"{bounded(item.message, _MESSAGE)}"
                 for item in found[:_NAMES]
             ]
             more = [f"- and {len(found) - _NAMES} more"] if len(found) > _NAMES else []
             yield "\n".join([f"**{title}**", "", *lines, *more])
-    if review.stopped:
+    # What failed, no label lets pass.
+    if review.stopped and not plan.failed:
         yield _gate(review)
     if review.meanings():
         yield "\n".join(_meanings(review))
     yield from _costs(review)
+    if plan.warnings:
+        reason = fenced(shortened("\n".join(plan.warnings), _ERROR).splitlines())
+        yield f"Pulumi warns:\n\n{reason}"
 
 
 def _meanings(review: Review) -> Iterator[str]:
@@ -111,13 +139,16 @@ def _meanings(review: Review) -> Iterator[str]:
         yield (
             line
             if room > 0
-            else f"- {_WEIGHTS[means.weight]} {len(changes)} {kind(changes[0])}: {means.text}"
+            else f"- {_WEIGHTS[means.weight]} {len(changes)} {_kind(changes[0])}: {means.text}"
         )
 
 
 def _gate(review: Review) -> str:
     if review.data_loss_allowed:
-        return f"**This loses data, or the last GPU node. The label {code(LABEL)} says that it is meant.**"
+        return (
+            f"**This loses data, or the last GPU node. The label {code(LABEL)} says that it is meant:** "
+            f"{_named(review.stopped)}."
+        )
     return (
         "**This loses data, or the last GPU node, and fails for that.** If it is meant, give the pull request "
         f"the label {code(LABEL)}."
@@ -125,9 +156,7 @@ def _gate(review: Review) -> str:
 
 
 def _named(changes: Sequence[Change]) -> str:
-    names = [
-        f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}" for change in changes[:_NAMES]
-    ]
+    names = [_summary(change) for change in changes[:_NAMES]]
     more = len(changes) - _NAMES
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
@@ -169,8 +198,12 @@ def _diffs(title: str, changes: Sequence[Change], stack: str, room: int) -> str:
         left += 1
     if left or short:
         said = f"{left} of {len(changes)} are left out here, and the diffs of {max(short - left, 0)} more."
-        parts.append(f"{said} All of it: {code(f'make preview STACK={stack}')}")
+        parts.append(f"{said} All of it: {_command(stack)}")
     return folded(f"{title}: {len(changes)}", "\n\n".join(parts))
+
+
+def _command(stack: str) -> str:
+    return code(f"make preview STACK={stack}")
 
 
 def _size(part: str) -> int:
@@ -178,7 +211,12 @@ def _size(part: str) -> int:
 
 
 def _summary(change: Change) -> str:
-    return f"{kind(change)} {code(shortened(change.name, _NAME))} {change.op}"
+    return f"{_kind(change)} {code(shortened(change.name, _NAME))} {change.op}"
+
+
+def _kind(change: Change) -> str:
+    # Of an object in manifests/ it is whatever somebody has written there.
+    return escaped(shortened(kind(change), _NAME))
 
 
 def _limit(change: Change) -> int:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from components.tts.snapshot_job.quantity import amount
-from ops.preview.effects import CLAIM
+from ops.preview.effects_kubernetes import CLAIM
 from ops.preview.gpu_nodes import NODE_GROUP, nodes
 from ops.preview.plan import Change
 
@@ -56,6 +56,9 @@ STORAGE: Final[Mapping[str, Decimal]] = MappingProxyType(
 )
 """A GB and month, by storage class: https://aws.amazon.com/ebs/pricing, /efs/pricing"""
 
+_BY_USE: Final = "tts-efs"
+"""EFS bills what is written, whatever a claim asks for."""
+
 _GB: Final = 2**30
 
 
@@ -88,7 +91,8 @@ def costs(changes: Sequence[Change]) -> Costs:
     for change in changes:
         before, after = _price(change, change.old), _price(change, change.new)
         if before is None or after is None:
-            unpriced.append(f"{change.name} ({', '.join(_types(change.new or change.old))})")
+            if _basis(change, change.old) != _basis(change, change.new):
+                unpriced.append(f"{change.name} ({_unknown(change)})")
         elif before != after:
             lines.append(Line(what=_what(change), before=before, after=after))
     return Costs(lines=tuple(lines), unpriced=tuple(unpriced))
@@ -98,10 +102,36 @@ def _types(inputs: Mapping[str, Any]) -> list[str]:
     return [str(item) for item in inputs.get("instanceTypes") or []]
 
 
+def _basis(change: Change, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a price would be reckoned from."""
+    if change.kind == NODE_GROUP:
+        return (_types(inputs), inputs.get("capacityType"), nodes(inputs), bool(inputs))
+    return (_storage_class(inputs), _size(inputs), bool(inputs))
+
+
+def _unknown(change: Change) -> str:
+    inputs = change.new or change.old
+    if change.kind == NODE_GROUP:
+        return ", ".join(_types(inputs))
+    return f"storage class {_storage_class(inputs) or 'of the cluster'}"
+
+
+def _storage_class(inputs: Mapping[str, Any]) -> str:
+    return str((inputs.get("spec") or {}).get("storageClassName") or "")
+
+
+def _size(inputs: Mapping[str, Any]) -> str:
+    return str(
+        (((inputs.get("spec") or {}).get("resources") or {}).get("requests") or {}).get("storage", "0")
+    )
+
+
 def _what(change: Change) -> str:
     if change.kind == NODE_GROUP:
         said = [f"{nodes(item)} {' or '.join(_types(item))}" for item in (change.old, change.new) if item]
         return f"{change.name}: {' → '.join(dict.fromkeys(said))}"
+    if change.kind == CLAIM and _BY_USE in (_storage_class(change.old), _storage_class(change.new)):
+        return f"{change.name}, once it is full"
     return change.name
 
 
@@ -112,11 +142,16 @@ def _price(change: Change, inputs: Mapping[str, Any]) -> Decimal | None:
     if change.kind == NODE_GROUP:
         return _node_group(inputs)
     if change.kind == CLAIM:
-        spec = inputs.get("spec") or {}
-        price = STORAGE.get(str(spec.get("storageClassName")))
-        size = amount(str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0")))
-        return Decimal(0) if price is None or size is None else price * Decimal(size) / _GB
+        return _claim(inputs)
     return HOURLY.get(change.kind, Decimal(0)) * HOURS
+
+
+def _claim(inputs: Mapping[str, Any]) -> Decimal | None:
+    if (inputs.get("spec") or {}).get("volumeName"):
+        # The volume is there already, whoever pays for it.
+        return Decimal(0)
+    price, size = STORAGE.get(_storage_class(inputs)), amount(_size(inputs))
+    return None if price is None or size is None else price * Decimal(size) / _GB
 
 
 def _node_group(inputs: Mapping[str, Any]) -> Decimal | None:

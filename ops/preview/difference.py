@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,21 +54,33 @@ def shown(value: Any) -> Any:
 
 
 def differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], detailed: Mapping[str, Any]
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    detailed: Mapping[str, Any],
+    hidden: Sequence[str] = (),
 ) -> Iterator[Leaf]:
-    """What is different between two versions; `detailed` is the provider's word on it."""
+    """What is different between two versions; `detailed` is the provider's word on it.
+
+    What is secret in one of them, or below a path of `hidden`, is shown in neither: it may have been plain until now.
+    """
     replacing = {path for path, item in detailed.items() if "replace" in str(item.get("diffKind", ""))}
     before, after = ({} if not item else dict(_leaves(item)) for item in (old, new))
+    secret = [*hidden, *(path for side in (before, after) for path, text in side.items() if text == SECRET)]
+
+    def leaf(path: str, *, replaces: bool) -> Leaf:
+        veiled = any(_covers(other, path) or _covers(path, other) for other in secret)
+        was, is_now = (SECRET if veiled and path in side else side.get(path) for side in (before, after))
+        return Leaf(path, was, is_now, replaces)
+
     found: set[str] = set()
     for path in sorted({*before, *after}):
         if before.get(path) != after.get(path) and not _renamed(before.get(path), after.get(path)):
             found.add(path)
-            forced = any(_covers(reason, path) for reason in replacing)
-            yield Leaf(path, before.get(path), after.get(path), forced)
+            yield leaf(path, replaces=any(_covers(reason, path) for reason in replacing))
     for path in sorted(detailed):
         # Secrets look alike, and a refresh finds differences that no input has.
         if not any(_covers(path, other) or _covers(other, path) for other in found) and "__" not in path:
-            yield Leaf(path, before.get(path), after.get(path), path in replacing)
+            yield leaf(path, replaces=path in replacing)
 
 
 def _renamed(before: str | None, after: str | None) -> bool:

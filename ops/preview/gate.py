@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ops.preview.effects import Weight
 from ops.preview.meaning import meaning
 from ops.preview.plan import Change
+from ops.preview.rows import Weight
 
 REFUSED: Final = 3
 """The exit code of a preview that the gate stops. 1 is a preview that failed, 2 a command that was written wrong."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from components.nodes import GPU_NODE_SELECTOR
@@ -12,18 +13,43 @@ NODE_GROUP: Final = "aws:eks/nodeGroup:NodeGroup"
 
 
 def is_gpu_pool(change: Change) -> bool:
-    """Whether it is a node group whose nodes have GPUs."""
-    labels = (change.new or change.old).get("labels") or {}
-    return change.kind == NODE_GROUP and GPU_NODE_SELECTOR.items() <= labels.items()
+    """Whether it is a node group whose nodes have GPUs, or had."""
+    return change.kind == NODE_GROUP and (_has_gpus(change.old) or _has_gpus(change.new))
 
 
 def nodes(inputs: Mapping[str, Any]) -> int:
     """How many nodes a node group begins with."""
-    return int((inputs.get("scalingConfig") or {}).get("desiredSize") or 0)
+    return _scaling(inputs, "desiredSize")
 
 
 def takes_the_last_gpu(change: Change) -> bool:
     """Whether a node group with GPUs has none after it, or none while it is replaced."""
-    if not is_gpu_pool(change) or not nodes(change.old):
+    if change.kind != NODE_GROUP or not _has_gpus(change.old) or change.succeeded:
         return False
-    return change.op is Op.DELETE or change.deleted_first or not nodes(change.new)
+    if change.op is Op.DELETE or change.deleted_first or not _has_gpus(change.new):
+        # Of one that is scaled by something else the inputs say for ever with how many it began.
+        return _scaling(change.old, "maxSize") > 0
+    return nodes(change.old) > 0 and nodes(change.new) == 0
+
+
+def succeeded(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes, with a word on each pool that goes where another one comes first: renamed, it is two changes."""
+    known = tuple(changes)
+    comes = any(
+        change.op is Op.CREATE and change.kind == NODE_GROUP and _has_gpus(change.new) and nodes(change.new)
+        for change in known
+    )
+    return tuple(
+        replace(change, succeeded=True)
+        if comes and change.op is Op.DELETE and is_gpu_pool(change)
+        else change
+        for change in known
+    )
+
+
+def _has_gpus(inputs: Mapping[str, Any]) -> bool:
+    return GPU_NODE_SELECTOR.items() <= (inputs.get("labels") or {}).items()
+
+
+def _scaling(inputs: Mapping[str, Any], key: str) -> int:
+    return int((inputs.get("scalingConfig") or {}).get(key) or 0)

@@ -18,6 +18,13 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
 
 
+def bounded(text: str, room: int) -> str:
+    """A text within a line, of at most `room` bytes: one character may take nine of them."""
+    while len(escaped(text).encode()) > room:
+        text = shortened(text, len(text) * 3 // 4)
+    return escaped(text)
+
+
 def code(text: str) -> str:
     """A text within a line, in the letters of code."""
     return f"<code>{escaped(text)}</code>"

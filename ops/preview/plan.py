@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -18,6 +18,10 @@ from ops.preview.difference import Leaf, differences, shown
 _PROVIDER: Final = "pulumi:providers:"
 _STACK: Final = "pulumi:pulumi:Stack"
 _COLOUR: Final = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*[A-Za-z]")
+
+_SECRETS: Final = "kubernetes:core/v1:Secret"
+_CONTENT: Final = ("data", "stringData")
+"""Of a Secret. The SDK marks it, but not where an object of an upstream's manifest is made as it stands."""
 
 _NOISE: Final = ("using pulumi-resource-", "an unhandled error occurred: program exited", "preview failed")
 """What the engine says beside the reason."""
@@ -40,9 +44,12 @@ _OPS: Final = {
     "import": Op.CREATE,
     "update": Op.UPDATE,
     "replace": Op.REPLACE,
-    "import-replacement": Op.REPLACE,
     "delete": Op.DELETE,
 }
+"""By the engine's word. Every replacement has a `replace`, whatever other steps it takes."""
+
+_COMES: Final = ("create-replacement", "import-replacement")
+"""The step that makes what a replaced resource becomes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +79,9 @@ class Change:
     deleted_first: bool = False
     """Whether a replaced one goes before its successor comes."""
 
+    succeeded: bool = False
+    """Whether something else of the same use comes before it goes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
@@ -97,8 +107,8 @@ class Plan:
 
     @property
     def refused(self) -> bool:
-        """Whether it failed because a policy is mandatory: what it would change is known all the same."""
-        return self.failed and any(violation.mandatory for violation in self.violations)
+        """Whether it failed only because a policy is mandatory: what it would change is known all the same."""
+        return self.failed and not self.errors and any(violation.mandatory for violation in self.violations)
 
 
 def in_order(change: Change) -> tuple[int, str, str]:
@@ -137,21 +147,30 @@ def _changes(events: list[dict[str, Any]]) -> Iterator[Change]:
     steps = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
     order = [(step["op"], step["urn"]) for step in steps]
     for step in steps:
-        op = _OPS.get(step["op"])
+        op = _op(step, order)
         if op is not None and _counts(step, op):
-            urn = step["urn"]
-            first = ("delete-replaced", urn) in order and (
-                ("create-replacement", urn) not in order
-                or order.index(("delete-replaced", urn)) < order.index(("create-replacement", urn))
-            )
-            yield _change(step, op, deleted_first=op is Op.REPLACE and first)
+            yield _change(step, op, deleted_first=op is Op.REPLACE and _goes_first(step["urn"], order))
+
+
+def _op(step: Mapping[str, Any], order: Sequence[tuple[str, str]]) -> Op | None:
+    # An update that was killed, or could not delete, leaves it to the next one: then there is no `replace` beside it.
+    if step["op"] == "delete-replaced" and ("replace", step["urn"]) not in order:
+        return Op.DELETE
+    return _OPS.get(step["op"])
+
+
+def _goes_first(urn: str, order: Sequence[tuple[str, str]]) -> bool:
+    if ("delete-replaced", urn) not in order:
+        return False
+    comes = [order.index((op, urn)) for op in _COMES if (op, urn) in order]
+    return not comes or order.index(("delete-replaced", urn)) < min(comes)
 
 
 def _counts(step: Mapping[str, Any], op: Op) -> bool:
     """Whether it is something outside of Pulumi. A provider counts where all that was made through it goes along."""
     state = step.get("new") or step.get("old") or {}
     if str(step["type"]).startswith(_PROVIDER):
-        return op in (Op.REPLACE, Op.DELETE)
+        return op is Op.REPLACE
     return bool(state.get("custom")) and step["type"] != _STACK
 
 
@@ -159,13 +178,14 @@ def _change(step: Mapping[str, Any], op: Op, *, deleted_first: bool) -> Change:
     old, new = step.get("old") or {}, step.get("new") or {}
     before, after = shown(old.get("inputs") or {}), shown(new.get("inputs") or {})
     reasons = tuple(step.get("keys") or ()) if op is Op.REPLACE else ()
+    hidden = _CONTENT if str(step["type"]).startswith(_SECRETS) else ()
     return Change(
         op=op,
         kind=step["type"],
         name=_name(step, after or before),
         old=before,
         new={} if op is Op.DELETE else after,
-        leaves=tuple(differences(before, after, step.get("detailedDiff") or {})) if new else (),
+        leaves=tuple(differences(before, after, step.get("detailedDiff") or {}, hidden)) if new else (),
         reasons=reasons,
         retained=bool(old.get("retainOnDelete")),
         deleted_first=deleted_first,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.preview.costs import Costs, costs
 from ops.preview.gate import LABEL, REFUSED, stopped
+from ops.preview.gpu_nodes import succeeded
 from ops.preview.meaning import Meaning, meaning
 from ops.preview.plan import Change, Op, Plan
 
@@ -23,10 +24,14 @@ class Review:
     """What differs in the stack's manifests; empty where Pulumi applies the service itself."""
 
     data_loss_allowed: bool = False
+    from_nothing: bool = False
+    """Whether it is compared with no state at all: everything is created, and nothing can be seen to go."""
+
     changes: tuple[Change, ...] = field(init=False)
     """All of them."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "plan", replace(self.plan, changes=succeeded(self.plan.changes)))
         object.__setattr__(self, "changes", (*self.plan.changes, *self.delivered))
 
     @property
@@ -83,7 +88,9 @@ class Review:
         return {
             "stack": self.stack,
             "failed": self.plan.failed,
+            "from_nothing": self.from_nothing,
             "errors": list(self.plan.errors),
+            "warnings": list(self.plan.warnings),
             "counts": {op.value: self.counts[op] for op in Op},
             "stopped": [change.name for change in self.stopped],
             "dollars_a_month": float(round(self.costs.difference, 2)),

@@ -10,12 +10,13 @@ import pytest
 from ops.preview import costs as prices
 from ops.preview.comment import LIMIT, comment, marker
 from ops.preview.costs import costs
-from ops.preview.effects import TABLE, Weight
+from ops.preview.effects import TABLE
 from ops.preview.gate import REFUSED, stopped
 from ops.preview.markdown import code, escaped, fenced
 from ops.preview.meaning import meaning
 from ops.preview.plan import Change, Op, Plan, parsed
 from ops.preview.review import Review
+from ops.preview.rows import Weight
 
 ROOT = Path(__file__).parents[2]
 
