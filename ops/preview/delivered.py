@@ -16,6 +16,9 @@ from ops.repository import Repository
 _KEPT: Final = "Prune=false"
 _OPTIONS: Final = "argocd.argoproj.io/sync-options"
 
+_Key = tuple[str, str, str]
+"""An object's group, kind and name."""
+
 
 def delivered(checkout: Path, stack: str, base: str) -> list[Change]:
     """The objects that differ between the commit that the checkout and `base` have in common, and the files now."""
@@ -36,24 +39,26 @@ def delivered(checkout: Path, stack: str, base: str) -> list[Change]:
     return sorted(changes, key=in_order)
 
 
-def _objects(texts: Iterable[str]) -> dict[tuple[str, str], Object]:
-    found: dict[tuple[str, str], Object] = {}
+def _objects(texts: Iterable[str]) -> dict[_Key, Object]:
+    found: dict[_Key, Object] = {}
     for text in texts:
         item = manifests.parsed(text)
         if isinstance(item, dict):
-            found[_kind(item), _name(item)] = item
+            # Without its version: that is how it is written, and not which object it is.
+            group = str(item.get("apiVersion", "")).rpartition("/")[0]
+            found[group, str(item.get("kind", "")), _name(item)] = item
     return found
 
 
-def _changes(before: dict[tuple[str, str], Object], after: dict[tuple[str, str], Object]) -> Iterator[Change]:
+def _changes(before: dict[_Key, Object], after: dict[_Key, Object]) -> Iterator[Change]:
     for key in sorted({*before, *after}):
         old, new = before.get(key, {}), after.get(key, {})
         if old != new:
             op = Op.UPDATE if old and new else Op.CREATE if new else Op.DELETE
             yield Change(
                 op=op,
-                kind=key[0],
-                name=key[1],
+                kind=_kind(new or old),
+                name=key[2],
                 old=old,
                 new=new,
                 leaves=tuple(differences(old, new, {})) if new else (),

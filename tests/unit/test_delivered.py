@@ -90,6 +90,15 @@ def test_the_same_object_in_another_file_is_no_change(checkout: Checkout) -> Non
     assert delivered(checkout.directory, "prod", "main") == []
 
 
+def test_another_version_of_the_same_object_is_no_deletion(checkout: Checkout) -> None:
+    file = checkout.file("PersistentVolumeClaim", "outputs")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("apiVersion: v1", "apiVersion: v2"), encoding="utf-8")
+    changes = delivered(checkout.directory, "prod", "main")
+    assert [change.op for change in changes] == [Op.UPDATE]
+    assert not stopped(changes), "a label would be asked for where nothing is lost"
+
+
 def test_a_base_that_is_not_there(checkout: Checkout) -> None:
     with pytest.raises(OpsError, match="git fetch origin"):
         delivered(checkout.directory, "prod", "origin/main")
