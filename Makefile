@@ -7,7 +7,8 @@ PYTHON ?= python3
 
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
-TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST PULL_REQUESTS FILE TRIAL TTL
+TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST PULL_REQUESTS FILE TRIAL TTL \
+	COMMENTS STACKS OF
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
@@ -17,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview touched comment deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral ephemeral-list ephemeral-extend ephemeral-down reap
+.PHONY: help up down status test test-packages check preview touched comment comments deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral ephemeral-list ephemeral-extend ephemeral-down reap
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +64,7 @@ preview: $(INSTALLED) ## Show what pulumi up would change: make preview STACK=pr
 	@test -n "$$STACK" || { echo "error: name a stack: make preview STACK=prod"; exit 1; }
 	@$(PY) -m local upstream >&2
 	@$(call with-tools,--group pulumi) $(PY) -m ops preview $(if $(FORMAT),--format="$$FORMAT") $(if $(BASE),--base="$$BASE") \
-		$(if $(ALLOW_DATA_LOSS),--allow-data-loss) -- "$$STACK"
+		$(if $(filter 1,$(ALLOW_DATA_LOSS)),--allow-data-loss) $(if $(filter 0,$(POLICIES)),--no-policies) -- "$$STACK"
 
 touched: $(INSTALLED) ## List the stacks that a change touches: make touched BASE=origin/main (JSON=1 for a script)
 	@$(PY) -m ops touched $(if $(BASE),--base="$$BASE") $(if $(JSON),--json)
@@ -71,15 +72,19 @@ touched: $(INSTALLED) ## List the stacks that a change touches: make touched BAS
 comment: $(INSTALLED) ## Put a preview under a pull request: make comment PULL_REQUEST=12 FILE=comment.md (GH_TOKEN, GITHUB_REPOSITORY)
 	@$(PY) -m ops comment --repository="$$GITHUB_REPOSITORY" --pull-request="$$PULL_REQUEST" -- "$$FILE"
 
+comments: $(INSTALLED) ## Put all previews of a pull request there: make comments PULL_REQUEST=12 COMMENTS=directory (STACKS='["dev"]')
+	@$(PY) -m ops comments --repository="$$GITHUB_REPOSITORY" --pull-request="$$PULL_REQUEST" $(if $(STACKS),--stacks="$$STACKS") \
+		$(if $(OF),--of="$$OF") -- "$$COMMENTS"
+
 deploy: $(INSTALLED) ## Update a stack in the backend that you are logged in to, without asking: make deploy STACK=dev
 	@test -n "$$STACK" || { echo "error: name a stack: make deploy STACK=dev"; exit 1; }
-	@$(PY) -m local upstream
-	@$(call with-tools,--group pulumi) pulumi up --yes --skip-preview --non-interactive --stack="$$STACK"
+	@$(PY) -m local upstream >&2
+	@$(call with-tools,--group pulumi) $(PY) -m ops deploy -- "$$STACK"
 
-drift: $(INSTALLED) ## Fail where what runs is not what the code says: make drift STACK=prod
+drift: $(INSTALLED) ## Fail where what runs is not what the last update made of it: make drift STACK=prod
 	@test -n "$$STACK" || { echo "error: name a stack: make drift STACK=prod"; exit 1; }
-	@$(PY) -m local upstream
-	@$(call with-tools,--group pulumi) pulumi preview --refresh --expect-no-changes --diff --non-interactive --stack="$$STACK"
+	@# Not a preview: what is merged and waits for its approval is no drift.
+	@$(call with-tools,--group pulumi) pulumi refresh --preview-only --expect-no-changes --diff --non-interactive --stack="$$STACK"
 
 render: $(INSTALLED) ## Write what Argo CD syncs, manifests/STACK: make render STACK=prod (CHECK=1 only compares)
 	@test -n "$$STACK" || { echo "error: name a stack: make render STACK=prod"; exit 1; }

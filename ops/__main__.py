@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import signal
 import sys
-import tempfile
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +21,7 @@ from ops import (
     adoption,
     ephemeral,
     forward,
-    policy_pack,
+    pull_requests,
     settings_table,
     snapshots,
     speech,
@@ -33,10 +31,8 @@ from ops import (
 )
 from ops.errors import OpsError
 from ops.manifests import Change, Manifests
-from ops.preview.command import Form, previewed
 from ops.release import Recorded, release, render_as_committed
 from ops.rollback import rollback
-from ops.touched import touched
 from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded, of_context
 from stacks.problems import SettingsError
 
@@ -50,6 +46,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 app.add_typer(snapshots.app, name="snapshots")
 app.add_typer(ephemeral.app, name="ephemeral")
 app.command(name="audit")(snapshots.audit)
+pull_requests.add_to(app)
 # Without emoji: what is between two colons, as in an image's name, would become one.
 console = Console(stderr=True, soft_wrap=True, emoji=False)
 output = Console(emoji=False)
@@ -118,76 +115,6 @@ def _say_how_to_use(outputs: dict[str, Any], ca: str | None, wav: Path, seconds:
     json_type = "-H 'Content-Type: application/json'"
     output.print("Or say something else:")
     print(f"curl -sS {trust}{json_type} -d {body} -o speech.wav {url}/v1/audio/speech")
-
-
-@app.command()
-def preview(
-    stack: Annotated[str, typer.Argument(help="local, dev or prod")],
-    form: Annotated[
-        Form,
-        typer.Option("--format", help="text is Pulumi's own; markdown is the comment on a pull request."),
-    ] = Form.TEXT,
-    base: Annotated[
-        str | None, typer.Option(help="The branch that it goes to: its manifests are compared with, too.")
-    ] = None,
-    allow_data_loss: Annotated[
-        bool, typer.Option("--allow-data-loss", help="Losing data, or the last GPU node, is meant.")
-    ] = False,
-    policies: Annotated[
-        bool, typer.Option("--policies/--no-policies", help="Ask the rules of docs/policy.md.")
-    ] = True,
-) -> None:
-    """Shows what `pulumi up` of a stack would change, and which rules of docs/policy.md it breaks.
-
-    It looks into the backend that you are logged in to. Without a login it shows the whole stack, from a scratch state
-    that is thrown away. In markdown and JSON it exits with 1 where the preview fails or a mandatory rule is broken, and
-    with 3 where data or the last GPU node would be lost.
-    """
-    stack_file.path(CHECKOUT, stack)
-    rules = policy_pack.ready() if policies else []
-    own = bool(os.environ.get("PULUMI_BACKEND_URL")) or _logged_in()
-    if form is not Form.TEXT:
-        code = previewed(
-            stack, form, base, own_backend=own, data_loss_allowed=allow_data_loss, arguments=rules
-        )
-        sys.exit(code)
-    if own:
-        pulumi = shutil.which("pulumi") or "pulumi"
-        command = [pulumi, "preview", "--stack", stack, "--cwd", str(CHECKOUT), *rules]
-        os.execv(pulumi, command)  # noqa: S606 - the person's own pulumi takes over from here
-    with tempfile.TemporaryDirectory(prefix="tts-platform-preview-") as directory:
-        workspace = Workspace(stack=stack, directory=Path(directory))
-        workspace.prepare({})
-        workspace.run("preview", *rules)
-
-
-@app.command(name="touched")
-def touched_command(
-    base: Annotated[str, typer.Option(help="The branch that a change goes to.")] = "origin/main",
-    as_json: AsJson = False,
-) -> None:
-    """Shows which stacks a change touches, by the files that differ from where it left its base."""
-    stacks = touched(CHECKOUT, base)
-    print(json.dumps(stacks) if as_json else "\n".join(stacks))
-
-
-@app.command(name="comment")
-def comment_command(
-    repository: Annotated[str, typer.Option(help="OWNER/NAME on GitHub.")],
-    pull_request: Annotated[int, typer.Option(help="Its number.")],
-    file: Annotated[Path, typer.Argument(help="What `preview --format markdown` has printed.")],
-) -> None:
-    """Puts a preview's comment under a pull request, or in the place of the one that is there."""
-    # Not above: slow to import, and only this needs it.
-    from ops.preview.pull_request import publish
-
-    print(publish(repository, pull_request, file.read_text(encoding="utf-8")))
-
-
-def _logged_in() -> bool:
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    credentials = home / "credentials.json"
-    return credentials.exists() and bool(json.loads(credentials.read_text()).get("current"))
 
 
 @app.command(name="destroy-stack")

@@ -60,6 +60,7 @@ HOSTILE = [
         ("preview", ["STACK", "FORMAT", "BASE"]),
         ("touched", ["BASE"]),
         ("comment", ["PULL_REQUEST", "FILE"]),
+        ("comments", ["PULL_REQUEST", "COMMENTS", "STACKS", "OF"]),
         ("deploy", ["STACK"]),
         ("drift", ["STACK"]),
         ("destroy", ["STACK"]),
@@ -102,6 +103,19 @@ def test_nothing_is_let_go_or_deleted_unasked_but_by_a_word(venv: Path) -> None:
     assert "--yes" in make(venv, *prune, "YES=1")
 
 
+def test_data_is_let_go_by_one_word_only(venv: Path) -> None:
+    preview = ("preview", "STACK=prod", "FORMAT=markdown")
+    for word in ("", "0", "no", "false"):
+        assert "--allow-data-loss" not in make(venv, *preview, f"ALLOW_DATA_LOSS={word}"), "no would mean yes"
+    assert "--allow-data-loss" in make(venv, *preview, "ALLOW_DATA_LOSS=1")
+
+
+def test_the_policies_are_asked_unless_told_otherwise(venv: Path) -> None:
+    preview = ("preview", "STACK=prod")
+    assert "--no-policies" not in make(venv, *preview)
+    assert "--no-policies" in make(venv, *preview, "POLICIES=0")
+
+
 OPTIONS = (
     "--image=",
     "--branch=",
@@ -112,6 +126,8 @@ OPTIONS = (
     "--format=",
     "--base=",
     "--pull-request=",
+    "--stacks=",
+    "--of=",
     "--pull-requests=",
     "--stack=",
     "--platform=",

@@ -1,6 +1,8 @@
 """What a workflow may do, and whose code runs in it."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,84 @@ def test_nothing_takes_the_place_of_an_end_that_waits() -> None:
     assert up["concurrency"] == down["concurrency"], "the one would begin while the other works on the stack"
     assert not up["concurrency"]["cancel-in-progress"], "an update that is killed leaves what no state knows"
     assert "pull_request.state == 'open'" in up["if"], "a label on a closed one would make what nobody ends"
+
+
+def script(workflow: str, job: str, name: str) -> str:
+    """What a step runs."""
+    document = read(ROOT / f".github/workflows/{workflow}.yml")
+    (step,) = [step for step in steps(document["jobs"][job]) if step.get("name") == name]
+    return str(step["run"])
+
+
+@pytest.mark.parametrize(
+    ("check", "preview", "stacks", "passes"),
+    [
+        ("success", "success", '["dev"]', True),
+        ("success", "skipped", "[]", True),
+        ("success", "skipped", '["dev"]', False),
+        ("success", "failure", '["dev"]', False),
+        ("success", "cancelled", '["dev"]', False),
+        ("failure", "skipped", "[]", False),
+        ("failure", "skipped", "", False),
+    ],
+)
+def test_one_check_says_whether_all_was_previewed(
+    check: str, preview: str, stacks: str, *, passes: bool
+) -> None:
+    job = read(ROOT / ".github/workflows/preview.yml")["jobs"]["previewed"]
+    assert set(job["needs"]) == {"check", "preview"}
+    assert job["if"] == "always()", "GitHub takes a check that is skipped for one that has passed"
+    (step,) = steps(job)
+    run = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        env={"PATH": os.environ["PATH"], "CHECK": check, "PREVIEW": preview, "STACKS": stacks},
+        capture_output=True,
+        check=False,
+    )
+    assert (run.returncode == 0) is passes, "what nobody has seen could be merged, or what is well could not"
+
+
+def test_a_preview_wants_a_state_to_compare_with() -> None:
+    run = script("preview", "preview", "Is there a state to compare with?")
+    for url, code in (("", 1), ("s3://acme-tts-state", 0)):
+        env = {"PATH": os.environ["PATH"], "PULUMI_BACKEND_URL": url}
+        done = subprocess.run(["bash", "-e", "-c", run], env=env, capture_output=True, check=False)
+        assert done.returncode == code, "an empty state has nothing to lose, and the gate is open"
+
+
+def test_a_comment_is_found_whether_one_stack_has_one_or_two() -> None:
+    found = read(ROOT / ".github/workflows/preview.yml")["jobs"]
+    (up,) = [step["with"] for step in steps(found["preview"]) if "upload-artifact" in step.get("uses", "")]
+    (down,) = [
+        step["with"] for step in steps(found["comment"]) if "download-artifact" in step.get("uses", "")
+    ]
+    assert down["merge-multiple"] is True, "of a single artifact the action makes no directory"
+    assert up["path"].endswith("/comment-${{ matrix.stack }}.md"), "one stack's would overwrite another's"
+    assert "comment-$STACK.md" in script("preview", "preview", "Preview"), "nothing would be uploaded"
+
+
+def test_a_comment_is_taken_back_where_nothing_was_previewed() -> None:
+    job = read(ROOT / ".github/workflows/preview.yml")["jobs"]["comment"]
+    assert "cancelled()" in job["if"], (
+        "a run that another push has ended would say that its preview did not run"
+    )
+    assert "stacks" not in job["if"], (
+        "a comment of an earlier push would be read as if it were about this one"
+    )
+    assert "head.repo.full_name == github.repository" in job["if"], "a fork's token may not write"
+
+
+def test_a_label_of_others_cancels_no_preview() -> None:
+    concurrency = read(ROOT / ".github/workflows/preview.yml")["concurrency"]
+    assert "allows-data-loss" in concurrency["cancel-in-progress"]
+
+
+def test_what_waits_for_its_approval_is_no_drift() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.partition("\ndrift: ")[2].partition("\n\n")[0]
+    assert "pulumi refresh --preview-only --expect-no-changes" in recipe, (
+        "every merge that nobody has approved yet would open an issue overnight"
+    )
 
 
 def test_production_waits_for_somebody() -> None:
