@@ -16,7 +16,7 @@ import pytest
 
 from ops.preview.comment import LIMIT, marker
 from ops.preview.gate import REFUSED
-from tests.engine.deployed import deployed, secrets
+from tests.engine.deployed import SECRETS, deployed, secrets
 from tests.support.project import ROOT, Finished, Project
 
 COMMENTS = Path(__file__).parent / "comments"
@@ -39,6 +39,17 @@ NO_CLAIM = """
 from components.tts import storage
 storage.Storage._claim = lambda self, claim, *_: claim
 """
+
+
+ANOTHER_FILE_SYSTEM = """
+import pulumi_aws as aws
+first = aws.efs.FileSystem
+def faster(name, **arguments):
+    return first(name, **{**arguments, "performance_mode": "maxIO"})
+aws.efs.FileSystem = faster
+"""
+
+A_TOKEN = "zyxwvutsr-98765"  # noqa: S105 - so unlikely that no comment has it by chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +98,10 @@ CASES = {
     "domain-change": Case(settings={"domain": "speech.acme.dev"}),
     "node-pool-instance-type": Case(settings={"gpuInstanceTypes": ["g6.2xlarge"]}),
     "route-removed": Case(code=NO_ROUTE),
-    "secret-change": Case(stack="prod", secrets={"gitToken": "a-second-token"}),
+    "secret-change": Case(stack="prod", secrets={"gitToken": A_TOKEN}),
     "claim-removed": Case(code=NO_CLAIM, ends=REFUSED),
     "last-gpu-node-gone": Case(settings={"gpuNodes": "0"}, ends=REFUSED),
+    "file-system-replaced": Case(stack="prod", code=ANOTHER_FILE_SYSTEM, ends=1),
     "policy-broken": Case(settings={"image": "docker.io/somebody/cosyvoice:1.5.0"}, policies=True, ends=1),
     "broken-program": Case(code="raise ValueError('a slip in components/')\n", ends=1),
 }
@@ -160,7 +172,8 @@ def test_the_comment_is_the_one_that_is_kept(
     assert finished.code == case.ends, finished.output + text
     assert text.startswith(f"{marker(case.stack)}\n"), "by it the comment is found, and edited in place"
     assert len(text.encode()) < LIMIT
-    assert "-token" not in text, "whoever can read the repository can read its comments"
+    for secret in (A_TOKEN, *SECRETS["prod"].values()):
+        assert secret not in text, "whoever can read the repository can read its comments"
     kept = COMMENTS / f"{name}.md"
     if os.environ.get("UPDATE_COMMENTS"):
         kept.write_text(text, encoding="utf-8")
