@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pulumi.automation.events import EngineEvent, StepEventMetadata
+    from pulumi.automation.events import DiagnosticEvent, EngineEvent, StepEventMetadata
 
 _DOING: Final = {
     "create": "creating",
@@ -26,6 +26,9 @@ _DOING: Final = {
     "delete-replaced": "deleting",
 }
 """What is under way; every other operation leaves the resource as it is."""
+
+_SAYS_EVERY: Final = 30
+"""Seconds after which a log gets a line of what is still under way."""
 
 _DONE: Final = {"creating": "created", "updating": "updated", "deleting": "deleted", "replacing": "replaced"}
 
@@ -39,6 +42,8 @@ class Row:
     state: str
     started: float
     ended: float | None = None
+    waits_for: str = ""
+    """What the engine said of it last: of a pod that finds no GPU, it is no error yet."""
 
     @property
     def seconds(self) -> float:
@@ -78,8 +83,14 @@ class Progress:
                 self._end(event.res_outputs_event.metadata, failed=False)
             elif event.res_op_failed_event is not None:
                 self._end(event.res_op_failed_event.metadata, failed=True)
-            elif event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
-                self._error(event.diagnostic_event.message)
+            elif event.diagnostic_event is not None:
+                self._say(event.diagnostic_event)
+
+    def _say(self, said: DiagnosticEvent) -> None:
+        if said.severity == "error":
+            self._error(said.message)
+        elif said.urn in self.rows and said.message.strip():
+            self.rows[said.urn].waits_for = " ".join(said.message.split())[:200]
 
     def _error(self, message: str) -> None:
         text = message.strip()
@@ -104,15 +115,23 @@ class Progress:
 
     def _line(self, row: Row) -> None:
         prefix = f"{self.title}: " if self.title else ""
+        why = f": {row.waits_for}" if row.ended is None and row.waits_for else ""
         self.console.print(
-            escape(f"{prefix}{row.state} {row.kind} {row.name} ({row.seconds:.1f} s)"), highlight=False
+            escape(f"{prefix}{row.state} {row.kind} {row.name} ({row.seconds:.1f} s){why}"), highlight=False
         )
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Shows the table while the block runs, where somebody looks on."""
         if not self.console.is_terminal:
-            yield
+            over = threading.Event()
+            says = threading.Thread(target=self._say_what_lasts, args=(over,), daemon=True)
+            says.start()
+            try:
+                yield
+            finally:
+                over.set()
+                says.join()
             return
         with Live(
             get_renderable=self._table,
@@ -122,18 +141,32 @@ class Progress:
         ):
             yield
 
+    def _say_what_lasts(self, over: threading.Event) -> None:
+        while not over.wait(_SAYS_EVERY):
+            self.say_under_way()
+
+    def say_under_way(self) -> None:
+        """Prints a line for each resource that is not done, with what it waits for."""
+        with self._lock:
+            rows = [row for row in self.rows.values() if row.ended is None]
+        for row in rows:
+            self._line(row)
+
     def _table(self) -> Table:
         table = Table(title=f"{self.title} {self.seconds:.0f} s", title_justify="left", box=None)
         for heading in ("resource", "name", "state"):
             table.add_column(heading, no_wrap=True)
         table.add_column("seconds", justify="right")
+        # A line each, or the last of them would not be seen.
+        table.add_column("", no_wrap=True, overflow="ellipsis")
         with self._lock:
             # What is under way last: there it is seen in a terminal of any height.
             rows = sorted(self.rows.values(), key=lambda row: (row.ended is None, row.started))
         height = max(3, self.console.height - 5)
         for row in rows[-height:]:
             style = "red" if row.state == "failed" else "dim" if row.ended else "bold"
-            table.add_row(row.kind, escape(row.name), row.state, f"{row.seconds:.1f}", style=style)
+            waits_for = "" if row.ended else escape(row.waits_for)
+            table.add_row(row.kind, escape(row.name), row.state, f"{row.seconds:.1f}", waits_for, style=style)
         return table
 
 

@@ -1,8 +1,10 @@
 """What a person sees of an update while it happens."""
 
 import io
+import time
 from typing import Any
 
+import pytest
 from pulumi.automation.events import (
     DiagnosticEvent,
     EngineEvent,
@@ -15,6 +17,7 @@ from pulumi.automation.events import (
 )
 from rich.console import Console
 
+import ops.ephemeral_progress
 from ops.ephemeral_progress import Progress
 
 URN = "urn:pulumi:ephemeral-a::tts-platform::kubernetes:apps/v1:Deployment::tts-speech"
@@ -45,7 +48,7 @@ def failed() -> EngineEvent:
 
 
 def said(message: str, severity: str = "error") -> EngineEvent:
-    return event(diagnostic_event=DiagnosticEvent(message=message, color="never", severity=severity))
+    return event(diagnostic_event=DiagnosticEvent(message=message, color="never", severity=severity, urn=URN))
 
 
 def progress(*, terminal: bool) -> tuple[Progress, io.StringIO]:
@@ -113,3 +116,28 @@ def test_a_resource_without_a_name_goes_by_the_programs() -> None:
     seen, _ = progress(terminal=False)
     seen.note(begun(name=None))
     assert [row.name for row in seen.rows.values()] == ["tts-speech"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_it_waits_for_is_told(terminal: bool) -> None:
+    seen, text = progress(terminal=terminal)
+    with seen.shown():
+        seen.note(begun())
+        seen.note(said("[1/2] 0/2 nodes: Insufficient nvidia.com/gpu\n", "warning"))
+        seen.say_under_way()
+    assert "Insufficient nvidia.com/gpu" in text.getvalue(), (
+        "nine minutes of silence would say nothing of a reason"
+    )
+    seen.note(done())
+    assert "Insufficient" not in text.getvalue().splitlines()[-1] or terminal, "it is done waiting"
+
+
+def test_a_log_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops.ephemeral_progress, "_SAYS_EVERY", 0.01)
+    seen, text = progress(terminal=False)
+    with seen.shown():
+        seen.note(begun())
+        until = time.monotonic() + 10
+        while "creating Deployment speech" not in text.getvalue():
+            assert time.monotonic() < until, "a log gets a line when a resource ends, which this one may not"
+            time.sleep(0.01)
