@@ -23,5 +23,18 @@ _PROVIDERS: Final = {
 TABLE: Final[Mapping[str, tuple[Row, ...]]] = MappingProxyType({**_PROVIDERS, **OF_KUBERNETES, **OF_AWS})
 """By type, or by what types begin with where it ends in a slash or a colon."""
 
-SAYS_NOTHING: Final = ("aws:autoscaling/attachment:Attachment",)
+SAYS_NOTHING: Final = (
+    "aws:autoscaling/attachment:Attachment",
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+    # Its node group's own row says what another one means.
+    "aws:ec2/launchTemplate:LaunchTemplate",
+    "aws:kms/alias:Alias",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    # Without it S3 encrypts by its own key all the same.
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "kubernetes:batch/v1:Job",
+    "kubernetes:core/v1:ConfigMap",
+    "kubernetes:core/v1:ServiceAccount",
+    "kubernetes:policy/v1:PodDisruptionBudget",
+)
 """Kinds that mean nothing to a service that runs, looked at one by one: the diff shows them."""

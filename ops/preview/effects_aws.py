@@ -51,6 +51,9 @@ _TABLE: Final = {
         gone(NOTE, "Backups stop. Those that there are stay."),
         changed(NOTE, "Backups stop. Those that there are stay.", _becomes("DISABLED")),
     ),
+    "aws:efs/fileSystemPolicy:FileSystemPolicy": (
+        gone(NOTE, "Whoever reaches the file system may mount it, meanwhile or for good."),
+    ),
     "aws:ebs/volume:Volume": (gone(DATA, "The disk goes, with all that was written to it."),),
     "aws:ebs/snapshot:Snapshot": (gone(DATA, "The snapshot goes: there is no way back to it."),),
     "aws:s3/bucket:Bucket": (gone(DATA, "The bucket goes, with every utterance in it."),),
@@ -142,6 +145,13 @@ _TABLE: Final = {
         gone(DOWN, "The subnet reaches nothing outside the network."),
     ),
     "aws:ec2/internetGateway:InternetGateway": (gone(DOWN, "Nothing comes in from outside, or goes out."),),
+    "aws:ec2/eip:Eip": (
+        gone(DOWN, "Another address: the domain has to follow, or whoever has allowed the old one refuses."),
+    ),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": (
+        gone(NOTE, "What went by it to AWS goes through NAT, and is paid for by the GB."),
+    ),
+    "aws:ec2/flowLog:FlowLog": (gone(NOTE, "Nobody records any more who talked to whom."),),
     "aws:ec2/securityGroup:SecurityGroup": (gone(DOWN, "Connections that its rules let in are cut."),),
     "aws:route53/record:Record": (
         gone(DOWN, "Clients cannot look the name up until it is back, and their resolvers remember."),

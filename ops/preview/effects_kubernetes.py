@@ -137,6 +137,18 @@ _TABLE: Final = {
             "The secret has another content, not shown. What read it at its start goes on with the old one.",
         ),
     ),
+    "kubernetes:batch/v1:CronJob": (
+        gone(NOTE, "What it does at its times is not done: without the one for snapshots nobody takes any."),
+    ),
+    "kubernetes:rbac.authorization.k8s.io/": (
+        gone(NOTE, "What has its rights by it is refused until it is back."),
+    ),
+    "kubernetes:admissionregistration.k8s.io/": (
+        gone(NOTE, "The API server takes what it checked without a look, or as it is written."),
+    ),
+    "kubernetes:argoproj.io/v1alpha1:AppProject": (
+        gone(DOWN, "Argo CD delivers nothing more: what is merged does not come to the cluster."),
+    ),
     "kubernetes:core/v1:Service": (
         gone(DOWN, "The pods have no address meanwhile: requests fail with 503."),
     ),
