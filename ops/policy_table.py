@@ -20,7 +20,8 @@ def exemptions() -> str:
     rows = ["| rule | object | why |", "| --- | --- | --- |"]
     for item in EXEMPTIONS:
         place = {ANY: " in the service's namespace", "": ""}.get(item.namespace, f" in `{item.namespace}`")
-        rows.append(f"| `{item.rule}` | {item.kind} `{item.name}`{place} | {item.reason} |")
+        part = f"container `{item.container}` of " if item.container else ""
+        rows.append(f"| `{item.rule}` | {part}{item.kind} `{item.name}`{place} | {item.reason} |")
     return "\n".join(rows)
 
 

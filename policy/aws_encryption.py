@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from policy.buckets import unserved
-from policy.model import Resource, Rule, Settings, aws
+from policy.model import Resource, Rule, Settings, aws, each
 
 _STORAGE_CLASS: Final = "kubernetes:storage.k8s.io/v1:StorageClass"
 _TEMPLATE: Final = "LaunchTemplate"
+_INSTANCE: Final = "Instance"
+_AS_THE_IMAGE: Final = "Its volumes are as the image has them, not encrypted."
 
 
 def is_on(value: Any) -> bool:
     """Whether a flag is set, which some resources write as text."""
     return str(value).lower() == "true"
+
+
+def _check_disk(device: Mapping[str, Any], disk: Mapping[str, Any]) -> Iterator[str]:
+    if not is_on(disk.get("encrypted")):
+        yield f"Volume {device.get('deviceName', '?')} is not encrypted."
 
 
 def _check_volumes(resource: Resource, _: Settings) -> Iterator[str]:
@@ -26,10 +33,12 @@ def _check_volumes(resource: Resource, _: Settings) -> Iterator[str]:
     elif resource.kind == _TEMPLATE:
         mappings = properties.get("blockDeviceMappings") or ()
         if not mappings:
-            yield "Its volumes are as the image has them, not encrypted."
-        for mapping in mappings:
-            if not is_on((mapping.get("ebs") or {}).get("encrypted")):
-                yield f"Volume {mapping.get('deviceName', '?')} is not encrypted."
+            yield _AS_THE_IMAGE
+        yield from each(mappings, lambda mapping: _check_disk(mapping, mapping.get("ebs") or {}))
+    elif resource.kind == _INSTANCE:
+        root = properties.get("rootBlockDevice")
+        yield from [_AS_THE_IMAGE] if root is None else _check_disk({"deviceName": "/"}, root)
+        yield from each(properties.get("ebsBlockDevices") or (), lambda disk: _check_disk(disk, disk))
     elif not is_on(properties.get("encrypted")):
         yield f"The {resource.kind} is not encrypted."
 
@@ -55,6 +64,7 @@ RULES: Final = (
             type_ == _STORAGE_CLASS
             or aws(
                 "ec2/launchTemplate:LaunchTemplate",
+                "ec2/instance:Instance",
                 "ebs/volume:Volume",
                 "ebs/snapshotCopy:SnapshotCopy",
                 "efs/fileSystem:FileSystem",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from policy.aws_encryption import is_on
 from policy.buckets import unserved
-from policy.model import Resource, Rule, Settings, aws
+from policy.model import Resource, Rule, Settings, aws, each
 
 EDGE_RULES: Final = frozenset({"aws-edge-from-anywhere-http", "aws-edge-from-anywhere-https"})
 """The security group rules, by their names in the program, by which clients reach the load balancer of the edge."""
@@ -30,24 +30,15 @@ def is_world(cidr: str) -> bool:
     return network.prefixlen < _WIDEST[network.version]
 
 
-def _check_metadata(resource: Resource, _: Settings) -> Iterator[str]:
-    options = resource.properties.get("metadataOptions") or {}
-    if options.get("httpEndpoint") == "disabled":
-        return
-    if options.get("httpTokens") != "required":
-        yield "The instances answer IMDSv1."
-    if int(options.get("httpPutResponseHopLimit", 1)) != 1:
-        yield "The instances' metadata is within reach of their pods."
-
-
 def _check_endpoint(cluster: Resource, _: Settings) -> Iterator[str]:
     network = cluster.properties.get("vpcConfig") or {}
     # EKS makes it public, and to everybody, unless it is told.
     if not is_on(network.get("endpointPublicAccess", True)):
         return
-    for cidr in network.get("publicAccessCidrs") or ["0.0.0.0/0"]:
-        if is_world(cidr):
-            yield f"The cluster's API answers {cidr}."
+    yield from each(
+        network.get("publicAccessCidrs") or ["0.0.0.0/0"],
+        lambda cidr: [f"The cluster's API answers {cidr}."] if is_world(cidr) else [],
+    )
 
 
 def _sources(rule: Mapping[str, Any]) -> Iterator[str]:
@@ -69,14 +60,16 @@ def _ingress(resource: Resource) -> Iterable[Mapping[str, Any]]:
 
 
 def _check_security_group(resource: Resource, _: Settings) -> Iterator[str]:
-    for rule in _ingress(resource):
-        open_to = [cidr for cidr in _sources(rule) if is_world(cidr)]
+    def look(rule: Mapping[str, Any]) -> Iterator[str]:
+        open_to = [*each(_sources(rule), lambda cidr: [cidr] if is_world(cidr) else [])]
         if not open_to:
-            continue
+            return
         first, last = rule.get("fromPort"), rule.get("toPort")
         of_edge = resource.name in EDGE_RULES and rule.get("ipProtocol", rule.get("protocol")) == "tcp"
         if not (of_edge and first == last and first in _EDGE_PORTS):
             yield f"{', '.join(open_to)} reaches {_ports(first, last)}."
+
+    return each(_ingress(resource), look)
 
 
 def _ports(first: Any, last: Any) -> str:
@@ -90,11 +83,6 @@ def _check_load_balancer(balancer: Resource, _: Settings) -> Iterator[str]:
         yield "The load balancer has a public address."
 
 
-def _check_subnet(subnet: Resource, _: Settings) -> Iterator[str]:
-    if is_on(subnet.properties.get("mapPublicIpOnLaunch")):
-        yield "What starts in the subnet gets a public address."
-
-
 def _check_public_access_block(block: Resource, _: Settings) -> Iterator[str]:
     left_open = [key for key in _CLOSED if not is_on(block.properties.get(key))]
     if left_open:
@@ -104,21 +92,13 @@ def _check_public_access_block(block: Resource, _: Settings) -> Iterator[str]:
 def _check_buckets(resources: Sequence[Resource], settings: Settings) -> Iterator[tuple[Resource, str]]:
     for bucket in unserved(resources, "BucketPublicAccessBlock"):
         yield bucket, "Nothing keeps the bucket from being made public."
-    for item in resources:
-        if item.kind == "BucketPublicAccessBlock":
-            for problem in _check_public_access_block(item, settings):
-                yield item, problem
+    blocks = [item for item in resources if item.kind == "BucketPublicAccessBlock"]
+    yield from each(
+        blocks, lambda block: ((block, problem) for problem in _check_public_access_block(block, settings))
+    )
 
 
 RULES: Final = (
-    Rule(
-        name="imdsv2",
-        says="Instances answer IMDSv2 only, and not their pods.",
-        reason="A pod that can be made to fetch a URL would otherwise hand out the node's credentials.",
-        fix="Set metadataOptions: httpTokens required, httpPutResponseHopLimit 1.",
-        types=aws("ec2/launchTemplate:LaunchTemplate", "ec2/instance:Instance"),
-        check=_check_metadata,
-    ),
     Rule(
         name="cluster-endpoint",
         says="The cluster's API answers known networks only.",
@@ -149,14 +129,6 @@ RULES: Final = (
             "lb/loadBalancer:LoadBalancer", "alb/loadBalancer:LoadBalancer", "elb/loadBalancer:LoadBalancer"
         ),
         check=_check_load_balancer,
-    ),
-    Rule(
-        name="subnet-public-addresses",
-        says="No subnet gives out public addresses by itself.",
-        reason="A node with one is a step from the internet, whatever its pods listen on.",
-        fix="Set mapPublicIpOnLaunch to false; what needs an address is given an Eip.",
-        types=aws("ec2/subnet:Subnet"),
-        check=_check_subnet,
     ),
     Rule(
         name="bucket-private",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
 
 from policy.exemptions import exempt
-from policy.model import Resource, Rule, Settings, Undecided
-
-_T = TypeVar("_T")
+from policy.model import Resource, Rule, Settings, each
 
 
 def violations(rule: Rule, resource: Resource, settings: Settings | None = None) -> Iterator[str]:
     """A message for each thing that is wrong with a resource."""
-    if rule.check is None or not rule.types(resource.type) or exempt(rule.name, resource):
+    check = rule.check
+    if check is None or not rule.types(resource.type):
         return
-    for problem in _decided(rule.check(resource, {**rule.settings, **(settings or {})})):
-        yield _message(rule, problem)
+
+    def look(item: Resource) -> Iterator[str]:
+        for problem in check(item, {**rule.settings, **(settings or {})}):
+            if not exempt(rule.name, item, problem):
+                yield _message(rule, problem)
+
+    yield from each([resource], look)
 
 
 def stack_violations(
@@ -26,17 +29,13 @@ def stack_violations(
     if rule.stack_check is None:
         return
     looked_at = [resource for resource in resources if rule.types(resource.type)]
-    for resource, problem in _decided(rule.stack_check(looked_at, {**rule.settings, **(settings or {})})):
-        if not exempt(rule.name, resource):
-            yield resource, _message(rule, problem)
+
+    def look(found: tuple[Resource, str]) -> Iterable[tuple[Resource, str]]:
+        resource, problem = found
+        return [] if exempt(rule.name, resource, problem) else [(resource, _message(rule, problem))]
+
+    yield from each(rule.stack_check(looked_at, {**rule.settings, **(settings or {})}), look)
 
 
 def _message(rule: Rule, problem: str) -> str:
     return f"{problem} {rule.reason} {rule.fix}"
-
-
-def _decided(problems: Iterable[_T]) -> Iterator[_T]:
-    try:
-        yield from problems
-    except Undecided:
-        return

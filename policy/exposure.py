@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from policy.model import Level, Resource, Rule, Settings, kubernetes
+from policy.model import Resource, Rule, Settings, kubernetes
 
 
-def _type(service: Resource) -> object:
-    return (service.properties.get("spec") or {}).get("type")
+def _spec(service: Resource) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = service.properties.get("spec") or {}
+    return found
 
 
 def _check_load_balancer(service: Resource, _: Settings) -> Iterator[str]:
-    if _type(service) == "LoadBalancer":
+    if _spec(service).get("type") == "LoadBalancer":
         yield "The Service is of type LoadBalancer."
 
 
 def _check_node_port(service: Resource, _: Settings) -> Iterator[str]:
-    if _type(service) == "NodePort":
+    if _spec(service).get("type") == "NodePort":
         yield "The Service is of type NodePort."
+    if _spec(service).get("externalIPs"):
+        yield "The Service has external addresses: externalIPs."
 
 
 RULES: Final = (
@@ -33,10 +36,9 @@ RULES: Final = (
     ),
     Rule(
         name="service-node-port",
-        level=Level.ADVISORY,
-        says="Nothing is a Service of type NodePort.",
-        reason="It opens a port on every node, past the edge.",
-        fix="Make it a ClusterIP, and let an HTTPProxy lead there.",
+        says="Nothing is a Service of type NodePort, or has external addresses.",
+        reason="Every node then answers for it, past the edge, its TLS and its log.",
+        fix="Make it a ClusterIP without externalIPs, and let an HTTPProxy lead there.",
         types=kubernetes("Service"),
         check=_check_node_port,
     ),

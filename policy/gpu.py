@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -10,6 +11,13 @@ from policy.workloads import containers, is_workload, pod_spec, quantities
 
 GPU: Final = "nvidia.com/gpu"
 """The resource that a container asks for, and the key of the taint on nodes that have it."""
+
+TAINT_VALUE: Final = "present"
+"""What the taint is set to, and what a toleration of it has to say."""
+
+# As components/gpu_instances.py has them, by family, so that a generation that comes later counts too.
+_GPU_FAMILY: Final = re.compile(r"(g|gr|p)\d")
+_GPU_IMAGE: Final = re.compile(r"NVIDIA|_GPU$")
 
 
 def wants_gpu(workload: Resource) -> bool:
@@ -22,8 +30,12 @@ def wants_gpu(workload: Resource) -> bool:
 
 
 def _tolerates(toleration: Mapping[str, Any]) -> bool:
-    anything = toleration.get("operator") == "Exists" and not toleration.get("key")
-    return (anything or toleration.get("key") == GPU) and toleration.get("effect") in (None, "", "NoSchedule")
+    key, of_ours = toleration.get("key"), toleration.get("key") == GPU
+    if toleration.get("operator") == "Exists":
+        tolerated = of_ours or not key
+    else:
+        tolerated = of_ours and toleration.get("value") == TAINT_VALUE
+    return tolerated and toleration.get("effect") in (None, "", "NoSchedule")
 
 
 def tolerates_taint(workload: Resource) -> bool:
@@ -41,12 +53,23 @@ def _check_reserved(workload: Resource, _: Settings) -> Iterator[str]:
         yield "Its pods tolerate the taint of the GPU nodes and ask for no GPU."
 
 
+def has_gpus(group: Resource) -> bool:
+    """Whether the nodes of a group have GPUs: by their image, or by their instance types where it is one's own."""
+    types = group.properties.get("instanceTypes") or ()
+    return bool(_GPU_IMAGE.search(str(group.properties.get("amiType") or ""))) or any(
+        _GPU_FAMILY.match(str(type_)) for type_ in types
+    )
+
+
 def _check_node_taint(group: Resource, _: Settings) -> Iterator[str]:
-    if "NVIDIA" not in str(group.properties.get("amiType") or ""):
+    if not has_gpus(group):
         return
     taints = group.properties.get("taints") or ()
-    if not any(taint.get("key") == GPU and taint.get("effect") == "NO_SCHEDULE" for taint in taints):
+    ours = [taint for taint in taints if taint.get("key") == GPU and taint.get("effect") == "NO_SCHEDULE"]
+    if not ours:
         yield "The nodes have GPUs, and no taint keeps other pods off them."
+    elif not any(taint.get("value") == TAINT_VALUE for taint in ours):
+        yield "The speech pods do not tolerate the taint: its value is another."
 
 
 RULES: Final = (
@@ -54,7 +77,7 @@ RULES: Final = (
         name="gpu-toleration",
         says="What asks for a GPU tolerates the taint of the GPU nodes.",
         reason="Without it the pod stays pending for ever, or there are GPU nodes without the taint.",
-        fix=f"Tolerate {GPU}=present:NoSchedule, as GPU_TOLERATIONS in components/nodes.py has it.",
+        fix=f"Tolerate {GPU}={TAINT_VALUE}:NoSchedule, as GPU_TOLERATIONS in components/nodes.py has it.",
         types=is_workload,
         check=_check_toleration,
     ),
@@ -69,9 +92,9 @@ RULES: Final = (
     ),
     Rule(
         name="gpu-node-taint",
-        says=f"A node group with GPUs has the taint {GPU}:NoSchedule.",
+        says=f"A node group with GPUs has the taint {GPU}={TAINT_VALUE}:NoSchedule.",
         reason="Any pod may otherwise fill it, and the speech pods wait for room.",
-        fix=f"Give the node group a taint with key {GPU} and effect NO_SCHEDULE.",
+        fix=f"Give the node group a taint with key {GPU}, value {TAINT_VALUE} and effect NO_SCHEDULE.",
         types=aws("eks/nodeGroup:NodeGroup"),
         check=_check_node_taint,
     ),

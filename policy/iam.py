@@ -2,73 +2,67 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from policy.model import Resource, Rule, Settings, aws
-
-_DOCUMENTS: Final = ("policy", "assumeRolePolicy")
-"""The properties that hold a policy document."""
+from policy.iam_documents import allowed, is_wide, listed, says_which, says_who
+from policy.model import Resource, Rule, Settings, aws, each
 
 _READS: Final = re.compile(r"[a-z0-9-]+:(Describe|List)[A-Za-z]*")
 """Actions to which AWS gives no resource to name, or a list of names only."""
 
+# A snapshot that is being made has no name yet: its ARN can say no more than the region.
+_SNAPSHOTS: Final = re.compile(r"arn:aws:ec2:[a-z0-9-]+::snapshot/\*")
+_MAKES_SNAPSHOTS: Final = re.compile(r"ec2:(CreateSnapshot|CopySnapshot|CreateTags)")
+
 _TOO_MUCH: Final = re.compile(r":aws:policy/(.*/)?(AdministratorAccess.*|PowerUserAccess|.*FullAccess.*)$")
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _documents(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    written = [resource.properties[key] for key in _DOCUMENTS if resource.properties.get(key)]
-    written += [inline["policy"] for inline in resource.properties.get("inlinePolicies") or ()]
-    for document in written:
-        yield document if isinstance(document, Mapping) else json.loads(str(document))
-
-
-def _allowed(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    for document in _documents(resource):
-        for statement in _listed(document["Statement"]):
-            if statement["Effect"] == "Allow":
-                yield statement
-
-
 def _check_wildcards(resource: Resource, _: Settings) -> Iterator[str]:
-    for statement in _allowed(resource):
-        actions = _listed(statement.get("Action", []))
-        wide = [action for action in actions if "*" in action]
-        if wide:
-            yield f"It allows {', '.join(wide)}."
-        yield from (
-            f"It allows all but what it names in {key}."
-            for key in ("NotAction", "NotResource")
-            if key in statement
-        )
-        everything = "*" in _listed(statement.get("Resource", []))
-        if (
-            everything
-            and not all(_READS.fullmatch(action) for action in actions)
-            and not statement.get("Condition")
-        ):
-            yield f"It allows {', '.join(actions)} on every resource of the account."
+    return each(allowed(resource), _check_statement)
+
+
+def _check_statement(statement: Mapping[str, Any]) -> Iterator[str]:
+    actions = listed(statement.get("Action", []))
+    wide = [action for action in actions if "*" in action or "?" in action]
+    if wide:
+        yield f"It allows {', '.join(wide)}."
+    yield from (
+        f"It allows all but what it names in {key}."
+        for key in ("NotAction", "NotResource")
+        if key in statement
+    )
+    nameless = [arn for arn in listed(statement.get("Resource", [])) if is_wide(arn)]
+    snapshots = all(map(_SNAPSHOTS.fullmatch, nameless))
+    harmless = all(
+        _READS.fullmatch(action) or (snapshots and _MAKES_SNAPSHOTS.fullmatch(action)) for action in actions
+    )
+    if nameless and not harmless and not says_which(statement):
+        yield f"It allows {', '.join(actions)} on {', '.join(nameless)}, which names nothing."
 
 
 def _check_principals(resource: Resource, _: Settings) -> Iterator[str]:
-    for statement in _allowed(resource):
-        principal = statement.get("Principal", {})
-        named = principal.values() if isinstance(principal, Mapping) else [principal]
-        if any("*" in _listed(who) for who in named) and not statement.get("Condition"):
-            yield "It lets everybody in."
+    return each(allowed(resource), _check_principal)
+
+
+def _check_principal(statement: Mapping[str, Any]) -> Iterator[str]:
+    if "NotPrincipal" in statement:
+        yield "It lets everybody in but whom it names in NotPrincipal."
+    principal = statement.get("Principal", {})
+    named = principal.values() if isinstance(principal, Mapping) else [principal]
+    if any("*" in listed(who) for who in named) and not says_who(statement):
+        yield "It lets everybody in."
 
 
 def _check_managed(attachment: Resource, _: Settings) -> Iterator[str]:
-    arns = [attachment.properties.get("policyArn"), *(attachment.properties.get("managedPolicyArns") or ())]
-    for arn in arns:
-        if arn is not None and _TOO_MUCH.search(str(arn)):
-            yield f"It has {arn}."
+    properties = attachment.properties
+    arns = [properties.get("policyArn")]
+    for key in ("policyArns", "managedPolicyArns"):
+        arns += properties.get(key) or ()
+    yield from each(
+        arns, lambda arn: [f"It has {arn}."] if arn is not None and _TOO_MUCH.search(str(arn)) else []
+    )
 
 
 RULES: Final = (
@@ -76,9 +70,13 @@ RULES: Final = (
         name="iam-wildcard",
         says="No wildcard in what IAM allows; Describe and List may name every resource.",
         reason="With it a pod that is taken over has rights that nobody has thought of, and new ones every year.",
-        fix="Name the actions, and the ARNs that they are for; or add the Condition that narrows them.",
+        fix="Name the actions, and the ARNs that they are for; or add a Condition on the resources' tags.",
         types=aws(
-            "iam/policy:Policy", "iam/rolePolicy:RolePolicy", "iam/userPolicy:UserPolicy", "iam/role:Role"
+            "iam/policy:Policy",
+            "iam/rolePolicy:RolePolicy",
+            "iam/userPolicy:UserPolicy",
+            "iam/groupPolicy:GroupPolicy",
+            "iam/role:Role",
         ),
         check=_check_wildcards,
     ),
@@ -86,7 +84,7 @@ RULES: Final = (
         name="iam-anybody",
         says="No policy lets everybody in, unless a condition says who that is.",
         reason="Everybody is every account of AWS.",
-        fix="Name the service, account or role, or add a Condition.",
+        fix="Name the service, account or role; or add a Condition on where they come from (aws:SourceArn).",
         types=aws(
             "iam/role:Role",
             "s3/bucketPolicy:BucketPolicy",
@@ -99,10 +97,19 @@ RULES: Final = (
     ),
     Rule(
         name="iam-managed-policy",
-        says="No role has one of AWS's policies that allow everything, or all of a service.",
+        says="Nobody has one of AWS's policies that allow everything, or all of a service.",
         reason="They are wildcards under another name.",
         fix="Attach a policy that names what is needed.",
-        types=aws("iam/role:Role", "iam/rolePolicyAttachment:RolePolicyAttachment"),
+        types=aws(
+            "iam/role:Role",
+            "iam/policyAttachment:PolicyAttachment",
+            "iam/rolePolicyAttachment:RolePolicyAttachment",
+            "iam/userPolicyAttachment:UserPolicyAttachment",
+            "iam/groupPolicyAttachment:GroupPolicyAttachment",
+            "iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
+            "iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive",
+            "iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive",
+        ),
         check=_check_managed,
     ),
 )

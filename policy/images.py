@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
-from policy.model import Resource, Rule, Settings
-from policy.workloads import containers, is_workload, title
+from policy.model import Resource, Rule, Settings, each
+from policy.workloads import in_containers, is_workload, title
 
 _DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
-_MOVING: Final = frozenset(
-    {"latest", "main", "master", "dev", "edge", "nightly", "stable", "snapshot", "canary"}
+MOVING: Final = frozenset(
+    {
+        "latest",
+        "main",
+        "master",
+        "trunk",
+        "head",
+        "dev",
+        "develop",
+        "edge",
+        "nightly",
+        "stable",
+        "snapshot",
+        "canary",
+        "prod",
+    }
 )
+"""Words of a tag that is given to one image after another."""
+
 _IMAGE_ARGUMENT: Final = re.compile(r"--[\w-]*image=(.+)")
 
 REGISTRIES: Final = (
@@ -36,7 +52,7 @@ def is_immutable(image: str) -> bool:
     """Whether the name means the same image tomorrow."""
     words = set(re.split(r"[._-]", _tag(image).lower()))
     return bool(_DIGEST.search(image)) or (
-        "@" not in image and any(map(str.isdigit, _tag(image))) and not words & _MOVING
+        "@" not in image and any(map(str.isdigit, _tag(image))) and not words & MOVING
     )
 
 
@@ -54,25 +70,32 @@ def is_allowed(image: str, registries: Settings) -> bool:
     return any(repository.startswith(f"{place.rstrip('/')}/") for place in registries["registries"])
 
 
-def _images(workload: Resource) -> Iterator[tuple[str, str]]:
-    """Each image with what runs it: also those that a controller starts by itself, named in its arguments."""
-    for container in containers(workload):
-        yield title(container), str(container.get("image", ""))
-        for argument in [*(container.get("command") or ()), *(container.get("args") or ())]:
-            if found := _IMAGE_ARGUMENT.fullmatch(str(argument)):
-                yield f"{title(container)}, by an argument,", found[1]
+def _refused(workload: Resource, good: Callable[[str], bool]) -> Iterator[str]:
+    """The images that are not good: also those that a controller starts by itself, named in its arguments."""
+
+    def look(container: Mapping[str, Any]) -> Iterator[str]:
+        def run(image: Any) -> Iterator[str]:
+            if not good(str(image)):
+                yield f'{title(container)} runs "{image}".'
+
+        def named(argument: Any) -> Iterator[str]:
+            found = _IMAGE_ARGUMENT.fullmatch(str(argument))
+            if found and not good(found[1]):
+                yield f'{title(container)}, by an argument, runs "{found[1]}".'
+
+        yield from each([container.get("image", "")], run)
+        for key in ("command", "args"):
+            yield from each(container.get(key) or (), named)
+
+    return in_containers(workload, look)
 
 
 def _check_immutable(workload: Resource, _: Settings) -> Iterator[str]:
-    for who, image in _images(workload):
-        if not is_immutable(image):
-            yield f'{who} runs "{image}".'
+    return _refused(workload, is_immutable)
 
 
 def _check_registry(workload: Resource, settings: Settings) -> Iterator[str]:
-    for who, image in _images(workload):
-        if not is_allowed(image, settings):
-            yield f'{who} runs "{image}".'
+    return _refused(workload, lambda image: is_allowed(image, settings))
 
 
 RULES: Final = (

@@ -1,15 +1,19 @@
 """What a rule is, and what it is asked about: plain data, so that a test needs no engine.
 
-A value that only an update will know stands as `UNKNOWN`. A rule that looks at one stops there and decides nothing: the
-update asks it again, with the value.
+A value that only an update will know stands as `UNKNOWN`. A rule that looks at one decides nothing of the thing that
+has it, and goes on with the next: an update with the pack asks again, with the value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 
 Settings: TypeAlias = Mapping[str, Sequence[str]]
 """What an organisation can set of a rule."""
@@ -45,6 +49,14 @@ UNKNOWN: Final = Unknown()
 def is_known(value: object) -> bool:
     """Whether a rule may look at a value: for those that go on without it."""
     return not isinstance(value, Unknown)
+
+
+def each(items: Iterable[_Item], look: Callable[[_Item], Iterable[_Found]]) -> Iterator[_Found]:
+    """What is found in each item: one that only the update can judge hides none of the others."""
+    with suppress(Undecided):
+        for item in items:
+            with suppress(Undecided):
+                yield from look(item)
 
 
 @dataclass(frozen=True, kw_only=True)

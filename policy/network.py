@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from policy.model import Resource, Rule, Settings, Undecided, is_known, kubernetes
+from policy.model import Resource, Rule, Settings, Undecided, each, is_known, kubernetes
+
+_BOTH: Final = frozenset({"Ingress", "Egress"})
 
 
-def denies_all(policy: Resource) -> bool:
-    """Whether a NetworkPolicy selects every pod, and lets nothing in and nothing out."""
+def denied(policy: Resource) -> frozenset[str]:
+    """The directions that a NetworkPolicy closes for every pod, without a way through."""
     spec: Mapping[str, Any] = policy.properties.get("spec") or {}
     selector = spec.get("podSelector") or {}
-    return (
-        not selector.get("matchLabels")
-        and not selector.get("matchExpressions")
-        and {*(spec.get("policyTypes") or ())} >= {"Ingress", "Egress"}
-        and not spec.get("ingress")
-        and not spec.get("egress")
-    )
+    of_some = selector.get("matchLabels") or selector.get("matchExpressions")
+    if of_some or spec.get("ingress") or spec.get("egress"):
+        return frozenset()
+    # Kubernetes takes one that names none for a policy of what comes in.
+    return frozenset(spec.get("policyTypes") or ("Ingress",))
 
 
-def _may_deny_all(policy: Resource) -> bool:
+def _may_deny(policy: Resource) -> frozenset[str]:
     try:
-        return denies_all(policy)
+        return denied(policy)
     except Undecided:
-        # One policy that only the update knows is no reason to look at none of the others.
-        return True
+        # One policy that only the update knows is no reason to refuse what may be closed by it.
+        return _BOTH
 
 
 def _is_in(item: Resource, namespace: Resource) -> bool:
@@ -49,12 +49,16 @@ def _is_delivered(namespace: Resource, resources: Sequence[Resource]) -> bool:
 
 
 def _check(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, str]]:
-    closing = [item for item in resources if item.kind == "NetworkPolicy" and _may_deny_all(item)]
-    for namespace in resources:
-        if namespace.kind != "Namespace" or _is_delivered(namespace, resources):
-            continue
-        if not any(_is_in(policy, namespace) for policy in closing):
+    policies = [item for item in resources if item.kind == "NetworkPolicy"]
+
+    def look(namespace: Resource) -> Iterator[tuple[Resource, str]]:
+        if _is_delivered(namespace, resources):
+            return
+        closed = frozenset[str]().union(*(_may_deny(item) for item in policies if _is_in(item, namespace)))
+        if not closed >= _BOTH:
             yield namespace, f"Namespace {namespace.object_name} has no NetworkPolicy that denies everything."
+
+    return each([item for item in resources if item.kind == "Namespace"], look)
 
 
 RULES: Final = (

@@ -1,15 +1,15 @@
-"""Pod Security `restricted`, as Kubernetes defines it, for every pod that the program declares.
+"""Pod Security `restricted`, for every pod that the program declares; what it says of the kernel is in pod_kernel.py.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from policy.model import Level, Resource, Rule, Settings, kubernetes
-from policy.workloads import containers, is_workload, pod_spec, security, title
+from policy.model import Level, Resource, Rule, Settings, each, kubernetes
+from policy.workloads import in_containers, is_workload, pod_spec, security, title
 
 _VOLUMES: Final = frozenset(
     {
@@ -29,7 +29,7 @@ _ROOT_REASON: Final = "tts-platform/runs-as-root"
 
 
 def _check_privileges(workload: Resource, _: Settings) -> Iterator[str]:
-    for container in containers(workload):
+    def look(container: Mapping[str, Any]) -> Iterator[str]:
         context = security(container)
         capabilities = context.get("capabilities") or {}
         if context.get("privileged"):
@@ -42,42 +42,55 @@ def _check_privileges(workload: Resource, _: Settings) -> Iterator[str]:
         if added:
             yield f"{title(container)} adds the capabilities {', '.join(added)}."
 
+    return in_containers(workload, look)
+
 
 def _check_non_root(workload: Resource, _: Settings) -> Iterator[str]:
     of_pod = security(pod_spec(workload))
-    for container in containers(workload):
+
+    def look(container: Mapping[str, Any]) -> Iterator[str]:
         context = {**of_pod, **security(container)}
         if context.get("runAsNonRoot") is not True or context.get("runAsUser") == 0:
             yield f"{title(container)} may run as root."
 
+    return in_containers(workload, look)
+
 
 def _check_seccomp(workload: Resource, _: Settings) -> Iterator[str]:
     of_pod = security(pod_spec(workload))
-    for container in containers(workload):
+
+    def look(container: Mapping[str, Any]) -> Iterator[str]:
         profile = {**of_pod, **security(container)}.get("seccompProfile") or {}
         if profile.get("type") not in ("RuntimeDefault", "Localhost"):
             yield f"{title(container)} has no seccomp profile."
 
+    return in_containers(workload, look)
+
 
 def _check_volumes(workload: Resource, _: Settings) -> Iterator[str]:
-    for volume in pod_spec(workload).get("volumes") or ():
+    def look(volume: Mapping[str, Any]) -> Iterator[str]:
         strange = sorted(set(volume) - _VOLUMES - {"name"})
         if strange:
             yield f"Volume {volume.get('name', '?')} is of type {', '.join(strange)}."
 
+    return each(pod_spec(workload).get("volumes") or (), look)
+
 
 def _check_host_network(workload: Resource, _: Settings) -> Iterator[str]:
     spec = pod_spec(workload)
-    for field in ("hostNetwork", "hostPID", "hostIPC"):
-        if spec.get(field):
-            yield f"Its pods have {field}."
+    return each(
+        ("hostNetwork", "hostPID", "hostIPC"),
+        lambda field: [f"Its pods have {field}."] if spec.get(field) else [],
+    )
 
 
 def _check_host_ports(workload: Resource, _: Settings) -> Iterator[str]:
-    for container in containers(workload):
+    def look(container: Mapping[str, Any]) -> Iterator[str]:
         ports = [str(port["hostPort"]) for port in container.get("ports") or () if port.get("hostPort")]
         if ports:
             yield f"{title(container)} takes the node's ports {', '.join(ports)}."
+
+    return in_containers(workload, look)
 
 
 def _check_namespace(namespace: Resource, _: Settings) -> Iterator[str]:

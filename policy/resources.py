@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from policy.model import Resource, Rule, Settings
-from policy.workloads import containers, is_workload, quantities, title
+from policy.workloads import in_containers, is_workload, quantities, title
 
 _REQUESTED: Final = ("cpu", "memory")
 
 
 def _check_requests(workload: Resource, _: Settings) -> Iterator[str]:
-    for container in containers(workload):
+    def look(container: Mapping[str, Any]) -> Iterator[str]:
         requests = quantities(container, "requests")
         missing = [what for what in _REQUESTED if what not in requests]
         if missing:
             yield f"{title(container)} requests no {' and no '.join(missing)}."
 
+    return in_containers(workload, look)
+
 
 def _check_limits(workload: Resource, _: Settings) -> Iterator[str]:
-    for container in containers(workload):
+    def look(container: Mapping[str, Any]) -> Iterator[str]:
         if "memory" not in quantities(container, "limits"):
             yield f"{title(container)} has no limit of memory."
+
+    return in_containers(workload, look)
 
 
 RULES: Final = (

@@ -7,16 +7,19 @@ from typing import Final
 from policy import (
     aws_encryption,
     aws_exposure,
+    aws_nodes,
     exposure,
     gpu,
     iam,
     images,
     network,
+    pod_kernel,
     pod_security,
     protection,
     resources,
     tags,
     tls,
+    unseen,
 )
 from policy.model import Rule
 
@@ -25,9 +28,12 @@ RULES: Final[tuple[Rule, ...]] = (
     *resources.RULES,
     *gpu.RULES,
     *pod_security.RULES,
+    *pod_kernel.RULES,
+    *unseen.RULES,
     *network.RULES,
     *tls.RULES,
     *exposure.RULES,
+    *aws_nodes.RULES,
     *aws_exposure.RULES,
     *aws_encryption.RULES,
     *iam.RULES,

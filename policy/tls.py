@@ -9,6 +9,10 @@ from policy.model import Resource, Rule, Settings, kubernetes
 
 
 def _check(proxy: Resource, _: Settings) -> Iterator[str]:
+    if proxy.kind == "Ingress":
+        # By default, with its own TLS too.
+        yield "Contour serves an Ingress in clear."
+        return
     spec = proxy.properties.get("spec") or {}
     host = spec.get("virtualhost")
     if host is not None:
@@ -24,10 +28,10 @@ def _check(proxy: Resource, _: Settings) -> Iterator[str]:
 RULES: Final = (
     Rule(
         name="httpproxy-tls",
-        says="Every HTTPProxy has TLS 1.2 or newer, and nothing beside it.",
+        says="Every HTTPProxy has TLS 1.2 or newer, and nothing beside it; there is no Ingress.",
         reason="What people have spoken, and what they sign in with, is otherwise read on the way.",
-        fix="Set virtualhost.tls.secretName to a Certificate's Secret, and take permitInsecure out.",
-        types=kubernetes("HTTPProxy"),
+        fix="Write an HTTPProxy with virtualhost.tls.secretName, a Certificate's Secret, and without permitInsecure.",
+        types=kubernetes("HTTPProxy", "Ingress"),
         check=_check,
     ),
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
-from policy.model import Resource, kubernetes
+from policy.model import Resource, Undecided, each, kubernetes
 
-_TEMPLATED: Final = ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Job")
+_TEMPLATED: Final = ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "ReplicationController", "Job")
+_CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 is_workload = kubernetes("Pod", "CronJob", *_TEMPLATED)
 
@@ -23,8 +25,16 @@ def pod_spec(workload: Resource) -> Mapping[str, Any]:
 def containers(workload: Resource) -> Iterator[Mapping[str, Any]]:
     """All containers of the pods: those that prepare, and those that somebody attaches, too."""
     spec = pod_spec(workload)
-    for key in ("initContainers", "containers", "ephemeralContainers"):
+    for key in _CONTAINERS:
         yield from spec.get(key) or ()
+
+
+def in_containers(workload: Resource, look: Callable[[Mapping[str, Any]], Iterator[str]]) -> Iterator[str]:
+    """What is wrong with each of them; one that only the update knows hides none of the others."""
+    spec = pod_spec(workload)
+    for key in _CONTAINERS:
+        with suppress(Undecided):
+            yield from each(spec.get(key) or (), look)
 
 
 def security(container: Mapping[str, Any]) -> Mapping[str, Any]:

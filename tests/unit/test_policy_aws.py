@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from policy.gpu import GPU
+from components.gpu_instances import INSTANCES
+from policy.gpu import GPU, TAINT_VALUE, has_gpus
 from policy.model import UNKNOWN, Resource
 from tests.support.policy import Example, aws, judge, kubernetes
 
@@ -14,13 +15,17 @@ TEMPLATE, CLUSTER = "ec2/launchTemplate:LaunchTemplate", "eks/cluster:Cluster"
 INGRESS, GROUP = "vpc/securityGroupIngressRule:SecurityGroupIngressRule", "ec2/securityGroup:SecurityGroup"
 ROLE_POLICY, ROLE = "iam/rolePolicy:RolePolicy", "iam/role:Role"
 ATTACHMENT = "iam/rolePolicyAttachment:RolePolicyAttachment"
+NODES, INSTANCE = "eks/nodeGroup:NodeGroup", "ec2/instance:Instance"
 BALANCER = "lb/loadBalancer:LoadBalancer"
 EDGE = "aws-edge-from-anywhere-https"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+OURS_ONLY: Mapping[str, Any] = {"StringEquals": {"aws:ResourceTag/project": "tts-platform"}}
+SNAPSHOTS = ["arn:aws:ec2:eu-central-1::snapshot/*", "arn:aws:ec2:us-east-1::snapshot/*"]
 OURS = {"project": "tts-platform", "stack": "prod", "owner": "the team"}
 
 
-def nodes(ami: str, *taints: Mapping[str, str]) -> Resource:
-    return aws("eks/nodeGroup:NodeGroup", {"amiType": ami, "taints": list(taints)})
+def nodes(ami: str, *taints: Mapping[str, str], **more: Any) -> Resource:
+    return aws(NODES, {"amiType": ami, "taints": list(taints), **more})
 
 
 def template(**properties: Any) -> Resource:
@@ -68,12 +73,16 @@ def of_bucket(kind: str, name: object = "mine", dependencies: tuple[str, ...] = 
 CLOSED: dict[str, Any] = dict.fromkeys(
     ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
 )
+TAINT: Mapping[str, str] = {"key": GPU, "value": TAINT_VALUE, "effect": "NO_SCHEDULE"}
 DISK: Mapping[str, Any] = {"deviceName": "/dev/xvda", "ebs": {"encrypted": "true"}}
 PROTECTED = [
     aws("efs/fileSystem:FileSystem", {}, protect=True),
     kubernetes("PersistentVolumeClaim", {}, protect=True),
     kubernetes("Namespace", {"metadata": {"name": "argocd", "namespace": ""}}),
     kubernetes("PersistentVolumeClaim", {}, urn="urn:pulumi:dev::it::PersistentVolumeClaim::it"),
+    kubernetes("PersistentVolumeClaim", {"metadata": {"name": "outputs-2026-01-31"}}),
+    aws("s3/bucket:Bucket", {}, urn="urn:pulumi:products::it::aws:s3/bucket:Bucket::it"),
+    aws(CLUSTER, {"deletionProtection": True}),
 ]
 
 EXAMPLES = [
@@ -81,9 +90,27 @@ EXAMPLES = [
         "gpu-node-taint",
         "with the taint, and without GPUs",
         [
-            nodes("AL2023_x86_64_NVIDIA", {"key": GPU, "effect": "NO_SCHEDULE"}),
+            nodes("AL2023_x86_64_NVIDIA", TAINT),
             nodes("AL2023_x86_64_STANDARD"),
+            nodes("CUSTOM", instanceTypes=["m7i.large", "t3.large", "c7g.large", "inf2.xlarge"]),
+            nodes("CUSTOM", TAINT, instanceTypes=["g6.xlarge"]),
         ],
+    ),
+    Example(
+        "gpu-node-taint",
+        "GPUs by an older image, by instance types with an image of one's own, and by types alone",
+        [
+            nodes("AL2_x86_64_GPU"),
+            nodes("CUSTOM", instanceTypes=["m7i.large", "gr6.4xlarge"]),
+            aws(NODES, {"instanceTypes": ["p5.48xlarge"]}),
+        ],
+        ["The nodes have GPUs, and no taint keeps other pods off them."] * 3,
+    ),
+    Example(
+        "gpu-node-taint",
+        "a value that no pod tolerates",
+        [nodes("AL2023_x86_64_NVIDIA", {**TAINT, "value": "true"})],
+        ["The speech pods do not tolerate the taint: its value is another."],
     ),
     Example(
         "gpu-node-taint",
@@ -99,7 +126,7 @@ EXAMPLES = [
         "one that the scheduler only prefers to heed, and nothing said of taints",
         [
             nodes("BOTTLEROCKET_x86_64_NVIDIA", {"key": GPU, "effect": "PREFER_NO_SCHEDULE"}),
-            aws("eks/nodeGroup:NodeGroup", {"amiType": "AL2023_x86_64_NVIDIA"}),
+            aws(NODES, {"amiType": "AL2023_x86_64_NVIDIA"}),
         ],
         ["The nodes have GPUs, and no taint keeps other pods off them."] * 2,
     ),
@@ -127,6 +154,37 @@ EXAMPLES = [
         "nothing said, and too far",
         [template(), template(metadataOptions={"httpTokens": "required", "httpPutResponseHopLimit": 2})],
         ["The instances answer IMDSv1.", "The instances' metadata is within reach of their pods."],
+    ),
+    Example(
+        "node-group-template",
+        "one, and one that is not made yet",
+        [aws(NODES, {"launchTemplate": {"id": "lt-1"}}), aws(NODES, {"launchTemplate": UNKNOWN})],
+    ),
+    Example(
+        "node-group-template",
+        "none",
+        [aws(NODES, {})],
+        ["The node group starts its nodes from EKS's own template."],
+    ),
+    Example(
+        "instance-public-address",
+        "nothing said, and none",
+        [template(), template(networkInterfaces=[{"associatePublicIpAddress": "false"}]), aws(INSTANCE, {})],
+    ),
+    Example(
+        "instance-public-address",
+        "one, by an interface of a template, and of an instance",
+        [
+            template(networkInterfaces=[{}, {"associatePublicIpAddress": "true"}]),
+            aws(INSTANCE, {"associatePublicIpAddress": True}),
+        ],
+        ["What starts gets a public address."] * 2,
+    ),
+    Example(
+        "cluster-endpoint",
+        "the world, beside a network that only the update knows",
+        [endpoint(publicAccessCidrs=[UNKNOWN, "0.0.0.0/0"])],
+        ["The cluster's API answers 0.0.0.0/0."],
     ),
     Example(
         "cluster-endpoint",
@@ -181,6 +239,17 @@ EXAMPLES = [
             opened(443, 443, ipProtocol="udp"),
         ],
         ["0.0.0.0/0 reaches every port.", "0.0.0.0/0 reaches port 443."],
+    ),
+    Example(
+        "security-group-world",
+        "the world, beside what only the update knows",
+        [
+            aws(
+                GROUP,
+                {"ingress": [UNKNOWN, {"cidrBlocks": [UNKNOWN, "0.0.0.0/0"], "fromPort": 1, "toPort": 1}]},
+            ),
+        ],
+        ["0.0.0.0/0 reaches port 1."],
     ),
     Example(
         "load-balancer-public",
@@ -251,6 +320,26 @@ EXAMPLES = [
             storage_class("efs.csi.aws.com"),
             aws("efs/fileSystem:FileSystem", {"encrypted": True}),
             aws("ebs/volume:Volume", {"encrypted": True}),
+            aws(INSTANCE, {"rootBlockDevice": {"encrypted": True}, "ebsBlockDevices": [{"encrypted": True}]}),
+        ],
+    ),
+    Example(
+        "volume-encrypted",
+        "those of instances",
+        [
+            aws(INSTANCE, {}),
+            aws(
+                INSTANCE,
+                {
+                    "rootBlockDevice": {"volumeSize": 8},
+                    "ebsBlockDevices": [UNKNOWN, {"deviceName": "/dev/sdb"}],
+                },
+            ),
+        ],
+        [
+            "Its volumes are as the image has them, not encrypted.",
+            "Volume / is not encrypted.",
+            "Volume /dev/sdb is not encrypted.",
         ],
     ),
     Example(
@@ -288,7 +377,15 @@ EXAMPLES = [
         [
             allowing(Action=["s3:GetObject"], Resource="arn:aws:s3:::one/*"),
             allowing(Action="ec2:DescribeInstances", Resource="*"),
-            allowing(Action="ec2:CreateTags", Resource="*", Condition={"StringEquals": {"a": "b"}}),
+            allowing(Action="ec2:CreateTags", Resource="*", Condition=OURS_ONLY),
+            allowing(
+                Action="ec2:DeleteVolume", Resource="arn:aws:ec2:eu-central-1:*:volume/*", Condition=OURS_ONLY
+            ),
+            allowing(Action=["ec2:CreateSnapshot", "ec2:CreateTags"], Resource=SNAPSHOTS),
+            allowing(Action="iam:PassRole", Resource="arn:aws:iam::111122223333:role/tts/*"),
+            allowing(
+                Action="logs:PutLogEvents", Resource="arn:aws:logs:eu:111122223333:log-group:/tts/flow:*"
+            ),
             allowing(Effect="Deny", Action="*", Resource="*"),
             aws(ROLE_POLICY, {"policy": UNKNOWN}),
         ],
@@ -300,16 +397,69 @@ EXAMPLES = [
             allowing(Action="s3:*"),
             allowing(Action=["s3:GetObject", "ec2:Describe*"]),
             allowing(Action="s3:DeleteObject", Resource=["*"]),
+            allowing(Action="s3:Get?bject"),
             allowing(NotAction="iam:PassRole"),
             aws(ROLE, {"inlinePolicies": [{"policy": '{"Statement": {"Effect": "Allow", "Action": "*"}}'}]}),
         ],
         [
             "It allows s3:*.",
             "It allows ec2:Describe*.",
-            "It allows s3:DeleteObject on every resource of the account.",
+            "It allows s3:DeleteObject on *, which names nothing.",
+            "It allows s3:Get?bject.",
             "It allows all but what it names in NotAction.",
             "It allows *.",
         ],
+    ),
+    *(
+        Example(
+            "iam-wildcard",
+            arn,
+            [allowing(Action="iam:PassRole", Resource=["arn:aws:s3:::one", arn])],
+            [f"It allows iam:PassRole on {arn}, which names nothing."],
+        )
+        for arn in (
+            "*:*",
+            "arn:*",
+            "arn:aws:s3:::*",
+            "arn:aws:s3:::*/*",
+            "arn:aws:sqs:eu-central-1:111122223333:*",
+            "arn:aws:iam::111122223333:role/*",
+            "arn:aws:iam::*:role/speech",
+            "arn:aws:logs:eu-central-1:111122223333:log-group:*:log-stream:one",
+            "arn:aws:ec2:eu-central-1::snapshot/*",
+        )
+    ),
+    *(
+        Example(
+            "iam-wildcard",
+            f"a condition that narrows nothing: {about}",
+            [allowing(Action="s3:DeleteObject", Resource="*", Condition=condition)],
+            ["It allows s3:DeleteObject on *, which names nothing."],
+        )
+        for about, condition in (
+            ("TLS", {"Bool": {"aws:SecureTransport": "true"}}),
+            ("any tag", {"StringLike": {"aws:ResourceTag/project": "*"}}),
+            ("all but a tag", {"StringNotEquals": {"aws:ResourceTag/project": "other"}}),
+            ("a tag, where there is one", {"StringEqualsIfExists": {"aws:ResourceTag/project": "tts"}}),
+        )
+    ),
+    Example(
+        "iam-wildcard",
+        "of a group, and beside a document that only the update knows",
+        [
+            policy_of("iam/groupPolicy:GroupPolicy", Resource="*"),
+            aws(
+                ROLE,
+                {
+                    "assumeRolePolicy": UNKNOWN,
+                    "inlinePolicies": [
+                        UNKNOWN,
+                        {"policy": '{"Statement": {"Effect": "Allow", "Action": "*"}}'},
+                    ],
+                },
+            ),
+        ],
+        ["It allows s3:GetObject on *, which names nothing.", "It allows *."],
     ),
     Example(
         "iam-anybody",
@@ -322,9 +472,14 @@ EXAMPLES = [
             policy_of(
                 "efs/fileSystemPolicy:FileSystemPolicy",
                 Principal={"AWS": "*"},
-                Condition={"Bool": {}, "a": 1},
+                Condition={"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}},
             ),
             policy_of("s3/bucketPolicy:BucketPolicy", Principal="*", Effect="Deny"),
+            policy_of(
+                "sqs/queue:Queue",
+                Principal="*",
+                Condition={"ArnLike": {"aws:SourceArn": "arn:aws:events:eu:111122223333:rule/one"}},
+            ),
         ],
     ),
     Example(
@@ -339,6 +494,24 @@ EXAMPLES = [
         ["It lets everybody in."] * 2,
     ),
     Example(
+        "iam-anybody",
+        "everybody with TLS, everybody from anywhere, and everybody but one",
+        [
+            policy_of(
+                "s3/bucketPolicy:BucketPolicy",
+                Principal="*",
+                Condition={"Bool": {"aws:SecureTransport": "true"}},
+            ),
+            policy_of("sqs/queue:Queue", Principal="*", Condition={"ArnLike": {"aws:SourceArn": "*"}}),
+            policy_of("s3/bucketPolicy:BucketPolicy", NotPrincipal={"AWS": "arn:aws:iam::1:user/one"}),
+        ],
+        [
+            "It lets everybody in.",
+            "It lets everybody in.",
+            "It lets everybody in but whom it names in NotPrincipal.",
+        ],
+    ),
+    Example(
         "iam-managed-policy",
         "one that names what it allows",
         [aws(ATTACHMENT, {"policyArn": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodeMinimalPolicy"})],
@@ -347,13 +520,29 @@ EXAMPLES = [
         "iam-managed-policy",
         "everything, and all of a service",
         [
-            aws(ATTACHMENT, {"policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+            aws(ATTACHMENT, {"policyArn": ADMINISTRATOR}),
             aws(ROLE, {"managedPolicyArns": ["arn:aws:iam::aws:policy/AmazonS3FullAccess"]}),
         ],
         [
             "It has arn:aws:iam::aws:policy/AdministratorAccess.",
             "It has arn:aws:iam::aws:policy/AmazonS3FullAccess.",
         ],
+    ),
+    *(
+        Example(
+            "iam-managed-policy",
+            f"by a {kind}",
+            [aws(f"iam/{kind[0].lower()}{kind[1:]}:{kind}", given)],
+            ["It has arn:aws:iam::aws:policy/AdministratorAccess."],
+        )
+        for kind, given in (
+            ("PolicyAttachment", {"policyArn": ADMINISTRATOR}),
+            ("UserPolicyAttachment", {"policyArn": ADMINISTRATOR}),
+            ("GroupPolicyAttachment", {"policyArn": ADMINISTRATOR}),
+            ("RolePolicyAttachmentsExclusive", {"policyArns": [UNKNOWN, ADMINISTRATOR]}),
+            ("UserPolicyAttachmentsExclusive", {"policyArns": [ADMINISTRATOR]}),
+            ("GroupPolicyAttachmentsExclusive", {"policyArns": [ADMINISTRATOR]}),
+        )
     ),
     Example("data-protected", "protected, made anew, and not production's", PROTECTED),
     Example(
@@ -371,6 +560,32 @@ EXAMPLES = [
             "The PersistentVolumeClaim is not protected.",
             "The Namespace is not protected.",
         ],
+    ),
+    Example(
+        "data-protected",
+        "not, the first claims and the cluster",
+        [
+            kubernetes("PersistentVolumeClaim", {"metadata": {"name": "outputs"}}),
+            aws(CLUSTER, {"deletionProtection": False}),
+            aws("ebs/snapshot:Snapshot", {}),
+        ],
+        [
+            "The PersistentVolumeClaim is not protected.",
+            "The Cluster is not protected.",
+            "The Snapshot is not protected.",
+        ],
+    ),
+    Example(
+        "data-protected",
+        "in production elsewhere",
+        [aws("s3/bucket:Bucket", {}, urn="urn:pulumi:prod-eu::it::aws:s3/bucket:Bucket::it")],
+        ["The Bucket is not protected."],
+    ),
+    Example(
+        "data-protected",
+        "while a destroy is meant, and the settings say so",
+        [aws("s3/bucket:Bucket", {})],
+        settings={"stacks": []},
     ),
     Example(
         "data-protected",
@@ -423,3 +638,8 @@ EXAMPLES = [
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_rule(example: Example) -> None:
     judge(example)
+
+
+def test_every_instance_type_of_the_gpu_nodes_is_known_to_have_gpus() -> None:
+    for type_ in INSTANCES:
+        assert has_gpus(aws(NODES, {"instanceTypes": [type_]})), f"{type_} could come without the taint"

@@ -7,8 +7,12 @@ import pytest
 
 from components.edge import ENVOY_NAMESPACE
 from components.nodes import GPU_RESOURCE, GPU_TOLERATIONS
-from policy.gpu import GPU
+from policy.exemptions import ROOT_ENGINES
+from policy.gpu import GPU, TAINT_VALUE
+from policy.images import MOVING, is_immutable
 from policy.model import UNKNOWN, Resource
+from stacks import values
+from stacks.engines import CUSTOM, ENGINES
 from tests.support.policy import Change, Example, changed, judge, kubernetes
 
 SPEC: Mapping[str, Any] = {
@@ -54,6 +58,10 @@ def cron_job(change: Change) -> Resource:
     return kubernetes("CronJob", {"spec": spec})
 
 
+def replication_controller(change: Change) -> Resource:
+    return kubernetes("ReplicationController", {"spec": {"template": {"spec": changed(SPEC, change)}}})
+
+
 def pod(change: Change) -> Resource:
     return kubernetes("Pod", {"spec": changed(SPEC, change)})
 
@@ -89,6 +97,31 @@ UNGUARDED = "Namespace tts has no NetworkPolicy that denies everything."
 ENFORCE = "pod-security.kubernetes.io/enforce"
 HOST_PATH: Mapping[str, Any] = {"name": "node", "hostPath": {"path": "/"}}
 DIGEST = "@sha256:" + "a" * 64
+
+
+def speech(engine: str, change: Change = lambda _: None, name: str = "speech") -> Resource:
+    """The service's Deployment, which may run as root where the engine's image does."""
+
+    def runs_as_root(spec: dict[str, Any]) -> None:
+        del spec["securityContext"]
+        change(spec)
+
+    annotations = {"tts-platform/engine": engine}
+    return deployment(runs_as_root, name=name, annotations=annotations)
+
+
+def with_a_sidecar(spec: dict[str, Any]) -> None:
+    spec["containers"] += [{"name": "sidecar"}]
+
+
+def two_containers(spec: dict[str, Any], **first: Any) -> None:
+    """The first is as given, the second breaks every rule of containers."""
+    spec["containers"] = [{"name": "first", **first}, {"name": "second", "image": "a/b"}]
+
+
+def beside_unknown_ones(spec: dict[str, Any]) -> None:
+    spec["initContainers"] = UNKNOWN
+    two_containers(spec, image="b:1")
 
 
 def tolerating(**toleration: str) -> Change:
@@ -129,9 +162,9 @@ EXAMPLES = [
     ),
     Example(
         "image-immutable",
-        "a cron job's, and a pod's",
-        [cron_job(container(image="a/b")), pod(container(image="a/b"))],
-        ['Container speech runs "a/b".'] * 2,
+        "a cron job's, a replication controller's, and a pod's",
+        [make(container(image="a/b")) for make in (cron_job, replication_controller, pod)],
+        ['Container speech runs "a/b".'] * 3,
     ),
     Example(
         "image-immutable",
@@ -140,6 +173,20 @@ EXAMPLES = [
         ['Container speech, by an argument, runs "a/solver:latest".'],
     ),
     Example("image-immutable", "one that only the update knows", [image(UNKNOWN)]),
+    Example(
+        "image-immutable",
+        "one beside what only the update knows: an image, an argument, and containers",
+        [
+            deployment(lambda spec: two_containers(spec, image=UNKNOWN, args=UNKNOWN)),
+            deployment(container(image=UNKNOWN, args=[UNKNOWN, "--image=a/b"])),
+            deployment(beside_unknown_ones),
+        ],
+        [
+            'Container second runs "a/b".',
+            'Container speech, by an argument, runs "a/b".',
+            'Container second runs "a/b".',
+        ],
+    ),
     Example("image-registry", "an allowed repository", [image("quay.io/jetstack/a:1"), image("redis:8.2")]),
     *(
         Example("image-registry", name, [image(name)], [f'Container speech runs "{name}".'])
@@ -175,6 +222,12 @@ EXAMPLES = [
         ],
         ["Container speech requests no cpu and no memory.", "Container speech requests no memory."],
     ),
+    Example(
+        "container-requests",
+        "none beside those that only the update knows",
+        [deployment(lambda spec: two_containers(spec, resources=UNKNOWN))],
+        ["Container second requests no cpu and no memory."],
+    ),
     Example("container-limits", "of memory", [deployment()]),
     Example(
         "container-limits",
@@ -185,7 +238,13 @@ EXAMPLES = [
     Example(
         "gpu-toleration",
         "with the taint, with any, and no GPU without",
-        [deployment(), deployment(tolerating(operator="Exists")), deployment(nothing_of_gpus)],
+        [
+            deployment(),
+            deployment(tolerating(operator="Exists")),
+            deployment(tolerating(key=GPU, operator="Exists")),
+            deployment(tolerating(key=GPU, value="present")),
+            deployment(nothing_of_gpus),
+        ],
     ),
     Example(
         "gpu-toleration",
@@ -194,8 +253,10 @@ EXAMPLES = [
             deployment(tolerating()),
             deployment(tolerating(key=GPU, operator="Exists", effect="NoExecute")),
             deployment(tolerating(key="other", operator="Exists")),
+            deployment(tolerating(key=GPU, operator="Equal", value="true")),
+            deployment(tolerating(key=GPU)),
         ],
-        ["Its pods ask for a GPU and do not tolerate the taint of the nodes that have one."] * 3,
+        ["Its pods ask for a GPU and do not tolerate the taint of the nodes that have one."] * 5,
     ),
     Example("gpu-nodes-reserved", "with a GPU, and elsewhere", [deployment(), deployment(nothing_of_gpus)]),
     Example(
@@ -264,8 +325,27 @@ EXAMPLES = [
     ),
     Example(
         "pod-non-root",
-        "only the speech pods of an image that cannot",
-        [deployment(lambda spec: spec.pop("securityContext"), name="speech")],
+        "only the speech pods of an image that cannot, and Envoy in its node's network",
+        [
+            *(speech(engine) for engine in sorted(ROOT_ENGINES)),
+            envoy(lambda spec: spec.update(hostNetwork=True, securityContext={"runAsUser": 0})),
+        ],
+    ),
+    Example(
+        "pod-non-root",
+        "speech pods of an image that can, what stands beside them, and Envoy in a network of its own",
+        [
+            speech("espeak"),
+            speech("cosyvoice", name="other"),
+            speech("cosyvoice", with_a_sidecar),
+            envoy(lambda spec: spec.update(securityContext={"runAsUser": 0})),
+        ],
+        [
+            "Container speech may run as root.",
+            "Container speech may run as root.",
+            "Container sidecar may run as root.",
+            "Container speech may run as root.",
+        ],
     ),
     Example("pod-seccomp", "of the pod", [deployment()]),
     Example(
@@ -280,6 +360,61 @@ EXAMPLES = [
         "a path of the node",
         [deployment(lambda spec: spec["volumes"].append(HOST_PATH))],
         ["Volume node is of type hostPath."],
+    ),
+    Example(
+        "pod-kernel",
+        "nothing set, and what Kubernetes calls safe",
+        [
+            deployment(),
+            deployment(
+                lambda spec: spec["securityContext"].update(
+                    sysctls=[{"name": "net.ipv4.tcp_syncookies", "value": "1"}],
+                    appArmorProfile={"type": "RuntimeDefault"},
+                    seLinuxOptions={"type": "container_t", "level": "s0:c1"},
+                )
+            ),
+        ],
+    ),
+    Example(
+        "pod-kernel",
+        "all of it, by the pod and by a container",
+        [
+            deployment(
+                lambda spec: spec["securityContext"].update(
+                    sysctls=[
+                        {"name": "kernel.msgmax", "value": "1"},
+                        UNKNOWN,
+                        {"name": "net.core.somaxconn"},
+                    ],
+                    appArmorProfile={"type": "Unconfined"},
+                    windowsOptions={"hostProcess": True},
+                )
+            ),
+            deployment(
+                container(securityContext={"procMount": "Unmasked", "seLinuxOptions": {"type": "spc_t"}})
+            ),
+        ],
+        [
+            "Its pod runs without AppArmor.",
+            "Its pod is a process of the node: hostProcess.",
+            "Its pods set kernel.msgmax.",
+            "Its pods set net.core.somaxconn.",
+            "Container speech has an SELinux context of its own.",
+            "Container speech sees all of /proc.",
+        ],
+    ),
+    Example("pods-seen", "a patch of what has no pods", [kubernetes("ServicePatch", {})]),
+    Example(
+        "pods-seen",
+        "a patch of pods, and what Helm makes",
+        [
+            kubernetes("DeploymentPatch", {}),
+            Resource(type="kubernetes:helm.sh/v3:Release", name="it", properties={"chart": "it"}),
+        ],
+        [
+            "A DeploymentPatch shows the rules a part of the pods only.",
+            "The pods of a Release are seen by no rule: Helm makes them.",
+        ],
     ),
     Example(
         "pod-host-network",
@@ -339,6 +474,23 @@ EXAMPLES = [
     Example("namespace-denies-by-default", "denied", [namespace(), network_policy(DENY)]),
     Example(
         "namespace-denies-by-default",
+        "denied by two policies, a direction each, one of which names none",
+        [namespace(), network_policy({"podSelector": {}}), network_policy({"policyTypes": ["Egress"]})],
+    ),
+    Example(
+        "namespace-denies-by-default",
+        "open, beside one whose name only the update knows",
+        [
+            Resource(
+                type="kubernetes:core/v1:Namespace", name="it", properties={"metadata": {"name": UNKNOWN}}
+            ),
+            delivered("other"),
+            namespace(),
+        ],
+        [UNGUARDED],
+    ),
+    Example(
+        "namespace-denies-by-default",
         "denied, in a namespace that is not made yet",
         [namespace(), network_policy(DENY, UNKNOWN, dependencies={namespace().urn})],
     ),
@@ -396,6 +548,15 @@ EXAMPLES = [
         ["a.test has no TLS.", "a.test speaks TLS 1.1.", "A route is served in clear too: permitInsecure."],
     ),
     Example(
+        "httpproxy-tls",
+        "an Ingress, which Contour takes too",
+        [
+            kubernetes("Ingress", {"spec": {"rules": [{"host": "a.test"}]}}),
+            kubernetes("Ingress", {"spec": {"tls": [{"hosts": ["a.test"], "secretName": "s"}]}}),
+        ],
+        ["Contour serves an Ingress in clear."] * 2,
+    ),
+    Example(
         "service-exposure",
         "inside, and the edge",
         [
@@ -409,6 +570,12 @@ EXAMPLES = [
     ),
     Example("service-node-port", "none", [service("ClusterIP")]),
     Example("service-node-port", "one", [service("NodePort")], ["The Service is of type NodePort."]),
+    Example(
+        "service-node-port",
+        "an address that every node answers for",
+        [kubernetes("Service", {"spec": {"externalIPs": ["198.51.100.7"]}})],
+        ["The Service has external addresses: externalIPs."],
+    ),
 ]
 
 
@@ -418,6 +585,18 @@ def test_rule(example: Example) -> None:
 
 
 def test_the_taint_is_the_programs() -> None:
-    assert GPU == GPU_RESOURCE == GPU_TOLERATIONS[0]["key"], (
+    assert {"key": GPU, "value": TAINT_VALUE, "effect": "NoSchedule"}.items() <= GPU_TOLERATIONS[0].items(), (
         "the rule would look for a taint that no node has"
     )
+    assert GPU == GPU_RESOURCE
+
+
+def test_the_engines_that_may_run_as_root_are_those_whose_images_do() -> None:
+    as_root = {name for name, engine in ENGINES.items() if engine.user is None}
+    assert {*as_root, CUSTOM} == ROOT_ENGINES, "an engine that needs no root could run as it, unseen"
+
+
+def test_a_tag_that_the_settings_refuse_is_refused_in_the_pods_too() -> None:
+    assert values._MOVING_TAGS <= MOVING, "what the pack takes, the settings would refuse as moving"
+    for word in MOVING:
+        assert not is_immutable(f"a/b:1.4.2-{word}")

@@ -64,13 +64,15 @@ def test_every_exemption_is_from_a_rule_that_exists() -> None:
         assert BY_NAME[exemption.rule].types(f"kubernetes:any/v1:{exemption.kind}")
 
 
-def test_a_resource_that_says_nothing_is_judged_like_any_other() -> None:
-    types = {item.type for example in EXAMPLES for item in example.resources}
-    for rule in RULES:
-        for type_ in types:
-            silent = Resource(type=type_, name="it", urn="urn:pulumi:prod::it")
-            found = [*violations(rule, silent), *stack_violations(rule, [silent])]
-            assert rule.types(type_) or not found, "a rule speaks of what is none of its business"
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_resource_that_says_nothing_stops_no_rule(rule: Rule) -> None:
+    types = {item.type for example in EXAMPLES for item in example.resources if rule.types(item.type)}
+    silent = [Resource(type=type_, name="it", urn="urn:pulumi:prod::it") for type_ in sorted(types)]
+    assert silent, "no example shows what the rule looks at"
+    said = [message for item in silent for message in violations(rule, item)]
+    said += [message for _, message in stack_violations(rule, silent)]
+    for message in said:
+        assert message.endswith(f"{rule.reason} {rule.fix}"), "who is refused is to learn why, and what to do"
 
 
 class TestExemption:
@@ -116,13 +118,21 @@ class TestUnknown:
         with pytest.raises(Undecided):
             look(UNKNOWN)
 
-    def test_what_was_found_before_it_is_said(self) -> None:
+    def test_what_stands_beside_it_is_said(self) -> None:
         containers = [{"name": "a", "image": "a/b"}, {"name": "b", "image": UNKNOWN}, {"name": "c"}]
         pod = Resource(
             type="kubernetes:core/v1:Pod", name="it", properties={"spec": {"containers": containers}}
         )
-        (message,) = violations(BY_NAME["image-immutable"], pod)
-        assert message.startswith('Container a runs "a/b".')
+        first, last = violations(BY_NAME["image-immutable"], pod)
+        assert first.startswith('Container a runs "a/b".')
+        assert last.startswith('Container c runs "".'), "what comes after it would go unseen"
+
+    def test_of_an_object_of_which_nothing_is_known_nothing_is_said(self) -> None:
+        unknown = Resource(
+            type="kubernetes:core/v1:Pod", name="it", properties={"metadata": UNKNOWN, "spec": UNKNOWN}
+        )
+        for rule in RULES:
+            assert not [*violations(rule, unknown), *stack_violations(rule, [unknown])], "the update knows"
 
 
 class TestWhatArgoCdDelivers:
