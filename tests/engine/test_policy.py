@@ -4,9 +4,11 @@ import json
 import os
 
 import pytest
+import yaml
 
 from ops import policy_pack
 from tests.support.project import Project
+from tests.unit.test_ephemeral_program import SETTINGS as EPHEMERAL
 
 _PROGRAM = """
 import pulumi
@@ -39,6 +41,22 @@ def pack(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
 def test_what_is_committed_keeps_every_rule(pack: list[str], project: Project, stack: str) -> None:
     project.stack(stack)
+    keeps_every_rule(pack, project, stack)
+
+
+def test_an_ephemeral_stack_keeps_every_rule(pack: list[str], project: Project) -> None:
+    kubeconfig = project.directory / "kubeconfig"
+    cluster = {"name": "it", "cluster": {"server": "https://127.0.0.1:1"}}
+    context = {"name": "it", "context": {"cluster": "it", "user": "me"}}
+    document = {"contexts": [context], "clusters": [cluster], "users": [{"name": "me", "user": {}}]}
+    kubeconfig.write_text(
+        yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **document}), encoding="utf-8"
+    )
+    project.stack("ephemeral-trial", {**EPHEMERAL, "kubeconfig": str(kubeconfig)})
+    keeps_every_rule(pack, project, "ephemeral-trial")
+
+
+def keeps_every_rule(pack: list[str], project: Project, stack: str) -> None:
     shown = project.pulumi("preview", "--stack", stack, *pack)
     assert shown.code == 0, shown.output
     assert "✅ tts-platform@" in shown.output, "nobody asked the pack"
