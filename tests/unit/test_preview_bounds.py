@@ -54,7 +54,7 @@ def test_a_bound_is_in_bytes_of_what_is_written(text: str) -> None:
 
 
 def test_a_kind_is_never_markup() -> None:
-    kind = "x</summary>\n\n@acme/all ![](https://evil.example)"
+    kind = "x</summary>\n\n@acme/all ![](//evil.example)"
     change = Change(op=Op.DELETE, kind=f"kubernetes:v1:{kind}", name="it", old={"kind": kind}, new={})
     text = comment(review(delivered=(change,)))
     for active in ("@acme", "](", "</summary>\n\n@"):
