@@ -5,7 +5,9 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from components.nodes import GPU_TOLERATIONS
 from policy.evaluate import stack_violations, violations
+from policy.gpu import GPU
 from policy.model import Resource, Rule, Settings
 from policy.rules import RULES
 
@@ -71,3 +73,38 @@ def changed(original: Mapping[str, Any], change: Change) -> dict[str, Any]:
     copy = deepcopy(dict(original))
     change(copy)
     return copy
+
+
+# Pods that keep every rule.
+SPEC: Mapping[str, Any] = {
+    "securityContext": {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+    "tolerations": GPU_TOLERATIONS,
+    "volumes": [{"name": "outputs", "persistentVolumeClaim": {"claimName": "outputs"}}],
+    "containers": [
+        {
+            "name": "speech",
+            "image": "quay.io/jetstack/speech:1.4.2",
+            "resources": {
+                "requests": {"cpu": "1", "memory": "8Gi"},
+                "limits": {"memory": "8Gi", GPU: "1"},
+            },
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            "ports": [{"containerPort": 8091}],
+        }
+    ],
+}
+
+
+def deployment(change: Change = lambda _: None, **metadata: Any) -> Resource:
+    """What keeps every rule, with a change made to the pods' spec."""
+    spec = {"template": {"spec": changed(SPEC, change)}}
+    return kubernetes("Deployment", {"metadata": metadata, "spec": spec})
+
+
+def container(**values: Any) -> Change:
+    """Sets fields of the only container."""
+    return lambda spec: spec["containers"][0].update(values)

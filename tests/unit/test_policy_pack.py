@@ -12,13 +12,29 @@ import yaml
 from ops import policy_table
 from policy.evaluate import stack_violations, violations
 from policy.exemptions import EXEMPTIONS
-from policy.model import UNKNOWN, Resource, Rule, Undecided
+from policy.model import UNKNOWN, Level, Resource, Rule, Undecided
 from policy.rules import RULES
 from tests.support.policy import BY_NAME, Example
 from tests.support.project import ROOT
-from tests.unit import test_policy_aws, test_policy_kubernetes
+from tests.unit import (
+    test_policy_aws,
+    test_policy_containers,
+    test_policy_iam,
+    test_policy_kubernetes,
+    test_policy_nodes,
+    test_policy_pods,
+    test_policy_storage,
+)
 
-EXAMPLES: list[Example] = [*test_policy_kubernetes.EXAMPLES, *test_policy_aws.EXAMPLES]
+EXAMPLES: list[Example] = [
+    *test_policy_containers.EXAMPLES,
+    *test_policy_pods.EXAMPLES,
+    *test_policy_kubernetes.EXAMPLES,
+    *test_policy_nodes.EXAMPLES,
+    *test_policy_aws.EXAMPLES,
+    *test_policy_storage.EXAMPLES,
+    *test_policy_iam.EXAMPLES,
+]
 PAGE = ROOT / "docs" / "policy.md"
 
 
@@ -35,6 +51,13 @@ class TestEveryRule:
     def test_is_asked_about_a_resource_or_about_a_stack(self, rule: Rule) -> None:
         assert (rule.check is None) != (rule.stack_check is None)
         assert rule.settings.keys() == rule.settings_about.keys()
+
+
+def test_only_what_costs_nobody_anything_is_advice() -> None:
+    advice = {rule.name for rule in RULES if rule.level is Level.ADVISORY}
+    assert advice == {"gpu-nodes-reserved", "namespace-pod-security"}, (
+        "what opens a port, or leaves one open, is to fail"
+    )
 
 
 def test_names_are_unique() -> None:
@@ -129,7 +152,7 @@ class TestUnknown:
 
     def test_of_an_object_of_which_nothing_is_known_nothing_is_said(self) -> None:
         unknown = Resource(
-            type="kubernetes:core/v1:Pod", name="it", properties={"metadata": UNKNOWN, "spec": UNKNOWN}
+            type="kubernetes:apps/v1:Deployment", name="it", properties={"metadata": UNKNOWN, "spec": UNKNOWN}
         )
         for rule in RULES:
             assert not [*violations(rule, unknown), *stack_violations(rule, [unknown])], "the update knows"
