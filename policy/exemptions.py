@@ -41,7 +41,7 @@ class Exemption:
             and resource.in_kubernetes
             and resource.kind == self.kind
             and is_known(resource.object_name)
-            and fnmatchcase(resource.object_name, self.name)
+            and fnmatchcase(str(resource.object_name), self.name)
             # Until its namespace is made, an object's is not known: the update looks again.
             and (
                 self.namespace == ANY

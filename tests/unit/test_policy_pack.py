@@ -113,6 +113,11 @@ class TestExemption:
     def test_waits_for_a_namespace_that_is_not_made_yet(self) -> None:
         assert not self.broken("pod-host-network", "DaemonSet", name="envoy", namespace=UNKNOWN)
 
+    def test_is_for_nothing_without_a_name(self) -> None:
+        assert self.broken("pod-host-network", "DaemonSet", name=None, namespace="projectcontour"), (
+            "the rule would stop at it"
+        )
+
     def test_is_for_no_other_rule(self) -> None:
         assert self.broken("pod-privileges", "DaemonSet", name="envoy", namespace="projectcontour")
 
