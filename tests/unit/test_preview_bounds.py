@@ -7,7 +7,7 @@ import pytest
 from ops.preview.comment import LIMIT, comment
 from ops.preview.markdown import bounded
 from ops.preview.plan import Change, Op
-from tests.unit.test_preview import PROXY, event, named, review
+from tests.support.previews import PROXY, event, named, review
 
 
 def said_by_policy(text: str, level: str) -> str:

@@ -1,8 +1,10 @@
 """A preview that cannot begin at all is a comment as well: the one of the last push would stay there instead."""
 
 import pytest
+from typer.testing import CliRunner
 
-from ops import policy_pack
+from ops import policy_pack, pull_requests
+from ops.__main__ import app
 from ops.errors import OpsError
 from ops.preview import command
 from ops.preview.command import Form, previewed
@@ -51,3 +53,10 @@ def test_without_a_backend_it_says_so(capsys: pytest.CaptureFixture[str]) -> Non
     assert "compared with nothing" in capsys.readouterr().out
     preview()
     assert "compared with nothing" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_its_end_is_the_exit_code(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    monkeypatch.setattr(pull_requests, "previewed", lambda *_, **__: code)
+    run = CliRunner().invoke(app, ["preview", "--format", "markdown", "--", "prod"])
+    assert run.exit_code == code, "a gate that nobody hears of holds nothing up"

@@ -7,7 +7,7 @@ from ops.preview.costs import costs
 from ops.preview.effects_kubernetes import CLAIM
 from ops.preview.gpu_nodes import NODE_GROUP
 from ops.preview.plan import Change, Op
-from tests.unit.test_preview import pool
+from tests.support.previews import pool
 
 
 def claim(size: str, storage_class: str | None, **more: Any) -> dict[str, Any]:

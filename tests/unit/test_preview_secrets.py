@@ -8,7 +8,7 @@ import pytest
 from ops.preview.comment import comment
 from ops.preview.difference import SECRET as HIDDEN
 from ops.preview.difference import differences
-from tests.unit.test_preview import SECRET, event, named, review
+from tests.support.previews import SECRET, event, named, review
 
 CREDENTIALS = "kubernetes:core/v1:Secret"
 CONFIG = "kubernetes:core/v1:ConfigMap"

@@ -14,7 +14,7 @@ from ops.preview.meaning import meaning
 from ops.preview.plan import Change, Op, parsed
 from ops.preview.review import Review
 from ops.preview.rows import Weight
-from tests.unit.test_preview import event, named, pool, review
+from tests.support.previews import event, named, pool, review
 
 PROVIDER = "pulumi:providers:kubernetes"
 
