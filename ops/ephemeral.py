@@ -46,9 +46,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 @app.command()
 def up(
     name: Name,
-    ttl: Annotated[
-        str | None, typer.Option(help=f"How long it lives from now: 90m, 8h, 2d; at most 7d. Default {Life}.")
-    ] = None,
+    ttl: Annotated[str, typer.Option(help="How long it lives from now: 90m, 8h, 2d; at most 7d.")] = Life,
     image: Annotated[str | None, typer.Option(help="Another image than the platform's.")] = None,
     from_snapshot: Annotated[
         bool,
@@ -59,7 +57,7 @@ def up(
         typer.Option("--with-outputs", help="With --from-snapshot: begin with what was spoken there, too."),
     ] = False,
     shorten: Annotated[
-        bool, typer.Option("--shorten", help="With --ttl: end it earlier than it would, if need be.")
+        bool, typer.Option("--shorten", help="It may end earlier than it would have.")
     ] = False,
     platform: OnPlatform = "dev",
     cluster: ClusterName = "default",
@@ -67,7 +65,7 @@ def up(
 ) -> None:
     """Makes the stack, or updates it to what these options and the checkout say."""
     _refuse_name(name)
-    life = duration(ttl or Life)
+    life = duration(ttl)
     if with_outputs and not from_snapshot:
         raise OpsError("--with-outputs is for --from-snapshot: name both.")
     base = platform_of(platform, cluster)

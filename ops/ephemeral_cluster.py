@@ -67,8 +67,19 @@ class EphemeralCluster:
                 )
 
     def is_anothers(self, state_id: str) -> bool:
-        """Whether the namespace has become another stack's, with all that is in it."""
-        return (self._labels() or {STATE_ID: state_id}).get(STATE_ID) != state_id
+        """Whether the namespace has become another stack's, with all that is in it.
+
+        Raises OpsError for one that is nobody's: it may be the stack's own, whose label somebody has taken off.
+        """
+        found = self._labels()
+        if found is None:
+            return False
+        if STATE_ID not in found:
+            raise OpsError(
+                f"Namespace {self._namespace} has no label {STATE_ID}. If it is this stack's: kubectl label namespace "
+                f"{self._namespace} {STATE_ID}={state_id}, and this again; otherwise delete or rename what is there."
+            )
+        return found[STATE_ID] != state_id
 
     def sweep(self, state_id: str) -> None:
         """Deletes what a killed run made and did not note: the namespace, and what is the cluster's for it."""

@@ -90,6 +90,14 @@ class TestSweep:
         assert api.named("namespaces") == ["tts-one"]
         assert api.named("volumesnapshotclasses") == ["tts-one-snapshots"]
 
+    def test_what_has_lost_its_label_is_for_somebody_to_say(
+        self, api: Api, cluster: EphemeralCluster
+    ) -> None:
+        api.add("namespaces", {"metadata": {"name": "tts-one", "labels": {}}})
+        with pytest.raises(OpsError, match="state-id=mine"):
+            cluster.is_anothers("mine")
+        assert api.named("namespaces") == ["tts-one"], "it may be anybody's, and its GPU the stack's"
+
     def test_what_may_not_be_listed_is_not_nothing(self, api: Api, cluster: EphemeralCluster) -> None:
         namespace(api, "mine")
         api.refused["GET", "volumesnapshotcontents"] = 403

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import ops.ephemeral_platform
 from ops import stack_file
 from ops.ephemeral_life import duration, ends, left
-from ops.ephemeral_platform import SHARED, Platform, platform
+from ops.ephemeral_platform import SHARED, Platform, bring_kubeconfig, platform
 from ops.errors import OpsError
 from ops.workspace import OwnBackend
 from stacks.ephemeral_checks import name_problems
@@ -182,6 +183,48 @@ class TestPlatform:
     def test_refused(self, name: str, why: str) -> None:
         with pytest.raises(OpsError, match=why):
             platform(name, "default")
+
+
+class TestKubeconfig:
+    SERVER = "https://eks.invalid"
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        return tmp_path / "state/kubeconfig-dev"
+
+    @pytest.fixture(autouse=True)
+    def _outputs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        outputs = {"cluster_server": self.SERVER, "kubeconfig": self.text(self.SERVER)}
+        monkeypatch.setattr(ops.ephemeral_platform, "_outputs", lambda *_: outputs)
+
+    def text(self, server: str) -> str:
+        clusters = [{"name": "it", "cluster": {"server": server}}]
+        contexts = [{"name": "it", "context": {"cluster": "it", "user": "me"}}]
+        return yaml.safe_dump({"clusters": clusters, "contexts": contexts})
+
+    def test_a_machine_without_it_gets_it(self, file: Path) -> None:
+        bring_kubeconfig("dev", str(file), self.SERVER)
+        assert file.read_text() == self.text(self.SERVER)
+        assert file.stat().st_mode & 0o077 == 0
+
+    def test_one_of_a_cluster_that_was_is_written_anew(self, file: Path) -> None:
+        file.parent.mkdir()
+        file.write_text(self.text("https://before.invalid"))
+        bring_kubeconfig("dev", str(file), self.SERVER)
+        assert file.read_text() == self.text(self.SERVER), (
+            "this machine could end no stack of today's cluster"
+        )
+
+    def test_one_that_leads_there_asks_nobody(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file.parent.mkdir()
+        file.write_text(self.text(self.SERVER))
+        monkeypatch.setattr(ops.ephemeral_platform, "_outputs", None)
+        bring_kubeconfig("dev", str(file), self.SERVER)
+
+    def test_a_persons_own_is_left_alone(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ops.ephemeral_platform, "_outputs", lambda *_: {"cluster_server": self.SERVER})
+        bring_kubeconfig("dev", str(file), self.SERVER)
+        assert not file.exists(), "stack dev has made no cluster, so that the file is somebody's"
 
 
 class TestLife:
