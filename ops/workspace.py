@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psutil
 import yaml
 
 from ops import stack_file
+from ops.engine_locks import release_dead
 from ops.errors import OpsError
 from ops.interrupts import left_to_the_child
 
@@ -120,20 +120,10 @@ class Workspace:
     def locked(self) -> Iterator[None]:
         """No two commands change the stack at a time, and what a killed one has locked is free again."""
         with alone(self.directory / "lock", self.stack):
-            self._release_dead_locks()
+            locks = (self.directory / "state/.pulumi/locks").rglob("*.json")
+            cancel = f"PULUMI_BACKEND_URL=file://{self.directory}/state pulumi cancel {self.stack}"
+            release_dead(locks, f"stack {self.stack}", f"{cancel} frees it")
             yield
-
-    def _release_dead_locks(self) -> None:
-        for file in (self.directory / "state/.pulumi/locks").rglob("*.json"):
-            pid = json.loads(file.read_text() or "{}").get("pid", 0)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process = psutil.Process(pid)
-                # One whose parent was killed with it has ended, though nobody has asked how.
-                if "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE:
-                    message = f"pulumi (process {pid}) still works on stack {self.stack}: wait until it ends."
-                    raise OpsError(message)
-            self.run("cancel", "--yes", capture=True)
-            return
 
     def run(
         self, *arguments: str, capture: bool = False, check: bool = True
