@@ -11,9 +11,11 @@ from kubernetes import client
 from ops.snapshot_cluster import StackCluster
 from ops.snapshot_take import take
 from tests.cluster.conftest import speaks
-from tests.cluster.deployed import WEIGHTED, Deployed
+from tests.cluster.deployed import LONG, WEIGHTED, Deployed
 from tests.cluster.door import Door
 from tests.cluster.running import NAMESPACE, SPEECH, Running, eventually
+
+pytestmark = LONG
 
 PATIENCE = 120
 _GROUP = ("snapshot.storage.k8s.io", "v1")
