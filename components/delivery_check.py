@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pulumi
-import yaml
 
 from components.cluster import ClusterArgs
+from components.cluster_client import cluster_client
 
 SECONDS: Final = 60
 """For Argo CD to look into git. It takes a few; the first time, while its repo server starts, up to thirty."""
@@ -65,16 +65,11 @@ def _checked(application: str, namespace: str, kubeconfig: str, context: str) ->
     if pulumi.runtime.is_dry_run():
         return application
     # Not above: stacks with direct delivery have no need of it.
-    from kubernetes import client, config
+    from kubernetes import client
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 
-    text = yaml.safe_load(kubeconfig)
-    if isinstance(text, dict):
-        api = config.new_client_from_config_dict(text, context=context)
-    else:
-        api = config.new_client_from_config(config_file=kubeconfig, context=context)
-    objects = client.CustomObjectsApi(api)
+    objects = client.CustomObjectsApi(cluster_client(kubeconfig, context))
     where = ("argoproj.io", "v1alpha1", namespace, "applications", application)
 
     def ask() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kubernetes import client
 
 GROUP: Final = (names.API_GROUP, names.API_VERSION)
+CONTENTS: Final = "volumesnapshotcontents"
 _SECONDS: Final = 20
 
 Backend = Workspace | OwnBackend
@@ -94,7 +95,7 @@ class StackCluster:
 
     def contents(self) -> list[Object]:
         """The VolumeSnapshotContents of the namespace, those of VolumeSnapshots that are gone among them."""
-        found = self._custom("volumesnapshotcontents", namespaced=False)
+        found = self._custom(CONTENTS, namespaced=False)
         return [
             item for item in found if item["spec"]["volumeSnapshotRef"].get("namespace") == self.namespace
         ]
@@ -126,7 +127,7 @@ class StackCluster:
             return
         try:
             self.objects.patch_cluster_custom_object(
-                *GROUP, "volumesnapshotcontents", content, body, _request_timeout=_SECONDS
+                *GROUP, CONTENTS, content, body, _request_timeout=_SECONDS
             )
         except ApiException as error:
             # Without the right to it a person cannot prune either.

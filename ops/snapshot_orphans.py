@@ -18,9 +18,8 @@ from rich.table import Table
 from components.tts.snapshot_job import names
 from components.tts.snapshot_job.names import State
 from ops.errors import OpsError
-from ops.snapshot_cluster import GROUP, Object, StackCluster, age
+from ops.snapshot_cluster import CONTENTS, GROUP, Object, StackCluster, age
 
-_CONTENTS: Final = "volumesnapshotcontents"
 _SECONDS: Final = 20
 
 _BEING_DELETED: Final = {"snapshot.storage.kubernetes.io/volumesnapshot-being-deleted": "yes"}
@@ -153,10 +152,10 @@ def _delete(cluster: StackCluster, one: Orphan) -> None:
     options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=metadata["uid"]))
     try:
         cluster.objects.patch_cluster_custom_object(
-            *GROUP, _CONTENTS, metadata["name"], change, _request_timeout=_SECONDS
+            *GROUP, CONTENTS, metadata["name"], change, _request_timeout=_SECONDS
         )
         cluster.objects.delete_cluster_custom_object(
-            *GROUP, _CONTENTS, metadata["name"], body=options, _request_timeout=_SECONDS
+            *GROUP, CONTENTS, metadata["name"], body=options, _request_timeout=_SECONDS
         )
     except ApiException as error:
         if error.status == 409:

@@ -18,7 +18,7 @@ from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
 from ops.errors import OpsError, said
-from ops.snapshot_cluster import GROUP
+from ops.snapshot_cluster import CONTENTS, GROUP
 from ops.snapshot_orphans import made_here
 from stacks.ephemeral_profile import STATE_ID
 
@@ -26,7 +26,7 @@ _NAMESPACE = "kubernetes:core/v1:Namespace"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 _APPLICATION = "kubernetes:argoproj.io/v1alpha1:Application"
 _CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
-_SNAPSHOT_CLASS = "kubernetes:snapshot.storage.k8s.io/v1:VolumeSnapshotClass"
+_SNAPSHOT_CLASS = f"kubernetes:{'/'.join(GROUP)}:VolumeSnapshotClass"
 
 Resource = dict[str, Any]
 
@@ -141,11 +141,9 @@ def _snapshots(pulumi: Pulumi, resources: Sequence[Resource]) -> list[Kept]:
         return []
     try:
         contents = _contents(outputs)
-    except ApiException as error:
-        if error.status == 404:
+    except (ApiException, HTTPError) as error:
+        if isinstance(error, ApiException) and error.status == 404:
             return []
-        raise OpsError(f"The cluster does not say which snapshots there are: {said(error)}.") from None
-    except HTTPError as error:
         raise OpsError(f"The cluster does not say which snapshots there are: {said(error)}.") from None
     return [
         Kept(item["spec"]["driver"], item["status"]["snapshotHandle"], f"retained, of snapshot {_was(item)}")
@@ -158,7 +156,7 @@ def _snapshots(pulumi: Pulumi, resources: Sequence[Resource]) -> list[Kept]:
 
 def _contents(outputs: dict[str, Any]) -> list[Resource]:
     objects = client.CustomObjectsApi(_core(outputs).api_client)
-    found = objects.list_cluster_custom_object(*GROUP, "volumesnapshotcontents", _request_timeout=10)
+    found = objects.list_cluster_custom_object(*GROUP, CONTENTS, _request_timeout=10)
     items: list[Resource] = found["items"]
     return items
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-import yaml
 
 from components.cluster import ClusterArgs
+from components.cluster_client import cluster_client
 from components.tts.restore import Restore
 from components.tts.snapshot_job.names import API_GROUP, API_VERSION, Object, object_name
-from components.tts.snapshot_job.wanted import problems
+from components.tts.snapshot_job.wanted import problem_of
 
 _SECONDS: Final = 10
 
@@ -51,15 +51,11 @@ def _problem(
     stack: str, namespace: str, restore: Restore, volume: str, size: str, kubeconfig: str, context: str
 ) -> str | None:
     # Not above: a program that restores nothing has no need of it.
-    from kubernetes import client, config
+    from kubernetes import client
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 
-    text = yaml.safe_load(kubeconfig)
-    if isinstance(text, dict):
-        api = config.new_client_from_config_dict(text, context=context)
-    else:
-        api = config.new_client_from_config(config_file=kubeconfig, context=context)
+    api = cluster_client(kubeconfig, context)
 
     def claim() -> Any:
         found = client.CoreV1Api(api).read_namespaced_persistent_volume_claim(
@@ -83,8 +79,7 @@ def _problem(
             return None
 
     try:
-        answer = problems(str(restore), volume, stack, size, found(claim), found(snapshot))
-        return next(iter(answer), None)
+        return problem_of(str(restore), volume, stack, size, found(claim), lambda: found(snapshot))
     except (ApiException, HTTPError) as error:
         said = " ".join(str(error).split())[:200]
         return f"tts-platform:restoreFrom: {restore}: the cluster does not say whether it is there ({said})."

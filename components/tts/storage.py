@@ -7,7 +7,6 @@ what was written since is in no snapshot.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -94,6 +93,7 @@ class Storage(pulumi.ComponentResource):
                 protect=self._args.protect,
                 ignore_changes=["spec.dataSource", "spec.dataSourceRef"],
             ),
+            {},
         )
         restore = self._args.restore
         if restore is None:
@@ -118,7 +118,7 @@ class Storage(pulumi.ComponentResource):
         wishes: Volume,
         snapshot: pulumi.Input[str] | None,
         opts: pulumi.ResourceOptions,
-        annotations: Mapping[str, str] = MappingProxyType({}),
+        annotations: Mapping[str, str],
     ) -> pulumi.Output[str]:
         # Empty, unlike none at all, is no class: the cluster would fill in its default, and make a volume of it.
         storage_class = wishes.storage_class if wishes.volume_name is None else ""

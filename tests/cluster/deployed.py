@@ -1,10 +1,13 @@
 """The local stack on the test cluster, driven by the real `pulumi`."""
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import pytest
 
 from local.cluster.layout import Cluster
 from ops import speech
@@ -41,6 +44,11 @@ WEIGHTED: dict[str, Any] = {
         "startupSeconds": 30,
     },
 }
+
+
+LONG = pytest.mark.skipif(
+    "TTS_LONG" not in os.environ, reason="takes minutes that make test has not: set TTS_LONG=1"
+)
 
 
 @dataclass

@@ -11,9 +11,12 @@ from kubernetes import client
 from ops.snapshot_cluster import StackCluster
 from ops.snapshot_take import take
 from tests.cluster.conftest import speaks
-from tests.cluster.deployed import WEIGHTED, Deployed
+from tests.cluster.deployed import LONG, WEIGHTED, Deployed
 from tests.cluster.door import Door
-from tests.cluster.running import NAMESPACE, SPEECH, Running, eventually
+from tests.cluster.running import NAMESPACE, Running, eventually
+from tests.cluster.test_snapshots import one_pod
+
+pytestmark = LONG
 
 PATIENCE = 120
 _GROUP = ("snapshot.storage.k8s.io", "v1")
@@ -126,7 +129,7 @@ def test_the_weights_are_there_when_the_pod_starts(
     )
     size = outputs.status.capacity["storage"]
     deployed.change(**WEIGHTED, weightsSize=size, weightsFrom=handles[0])
-    eventually(lambda: len(running.all_pods(NAMESPACE, SPEECH)) == 1, PATIENCE, "the old pod has ended")
+    one_pod(running)
     assert running.python(running.speech_pod(), "speech", SEEN) == f"{5 * 2**20} first", (
         "gigabytes would be downloaded"
     )
@@ -187,7 +190,7 @@ def test_both_volumes_are_taken_and_come_back_together(
     taken = take(cluster, "a test", "the tests", lambda _: None)
     running.python(pod, "speech", SPOIL)
     deployed.change(restoreFrom=taken)
-    eventually(lambda: len(running.all_pods(NAMESPACE, SPEECH)) == 1, PATIENCE, "the old pod has ended")
+    one_pod(running)
     pod = running.speech_pod()
     assert {_claim_of(pod, volume) for volume in ("outputs", "weights")} == {
         f"outputs-{taken}",
@@ -196,4 +199,4 @@ def test_both_volumes_are_taken_and_come_back_together(
     assert running.python(pod, "speech", SUMS) == before
     assert speaks(any_door)
     deployed.change(restoreFrom=None)
-    eventually(lambda: len(running.all_pods(NAMESPACE, SPEECH)) == 1, PATIENCE, "the old pod has ended")
+    one_pod(running)

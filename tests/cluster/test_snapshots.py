@@ -30,7 +30,7 @@ from tests.cluster.running import NAMESPACE, SPEECH, Measured, Running, eventual
 from tests.cluster.started import add_images
 
 IMAGE = "localhost/tts-platform/espeak"
-RESTORES = int(os.environ.get("TTS_RESTORES", "2"))
+RESTORES = int(os.environ.get("TTS_RESTORES", "1"))
 """In a row. For a table: TTS_RESTORES=20."""
 
 PATIENCE = 120

@@ -12,6 +12,7 @@ from components.tts.restore import Restore
 from components.tts.snapshot_job import names
 from ops import stack_file
 from tests.cluster.conftest import speaks
+from tests.cluster.deployed import LONG
 from tests.cluster.running import NAMESPACE, SPEECH, eventually
 from tests.cluster.test_snapshots import no_snapshots
 from tests.gitops.delivered import PATIENCE, STACK, Delivered
@@ -53,6 +54,7 @@ def test_without_one_it_does_not_begin(delivered: Delivered) -> None:
     assert delivered.images() != before
 
 
+@LONG
 def test_a_restore_by_a_commit(delivered: Delivered) -> None:
     running = delivered.running
     running.python(running.speech_pod(), "speech", WRITE, "as it was")
@@ -74,6 +76,7 @@ def released(delivered: Delivered) -> str:
     return commit
 
 
+@LONG
 def test_one_that_cannot_be_restored_changes_nothing(delivered: Delivered) -> None:
     before, pods = mounted(delivered), born(delivered)
     restores(delivered, "nowhere")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from components.tts.snapshot_job.names import Object
+from components.tts.snapshot_job.names import API_GROUP, API_VERSION, Object
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet puts the account's token and the CA of the API server."""
@@ -32,7 +32,7 @@ EXISTS: Final = "AlreadyExists"
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
-_SNAPSHOTS: Final = "/apis/snapshot.storage.k8s.io/v1"
+_SNAPSHOTS: Final = f"/apis/{API_GROUP}/{API_VERSION}"
 
 
 class Unreachable(Exception):

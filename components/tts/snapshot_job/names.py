@@ -236,13 +236,13 @@ class SnapshotSet:
         """Whether any of it is being deleted."""
         return any("deletionTimestamp" in item["metadata"] for item in self.objects.values())
 
-    def state(self, now: datetime) -> State:
-        """What became of it."""
+    def state(self, now: datetime, at_least: timedelta = timedelta()) -> State:
+        """What became of it. It has its own patience, or `at_least` that."""
         if self.leaving or self.errors:
             return State.FAILED
         if not self.not_ready:
             return State.GOOD
-        return State.UNDER_WAY if now - self.taken < self.patience else State.FAILED
+        return State.UNDER_WAY if now - self.taken < max(self.patience, at_least) else State.FAILED
 
     def problem(self, now: datetime) -> str:
         """Why it is not a good one; empty when it is."""

@@ -18,7 +18,7 @@ from components.tts.snapshot_job.api import EXISTS, Api, Refused, Unreachable
 from components.tts.snapshot_job.names import Object, Reason, SnapshotSet, State
 from components.tts.snapshot_job.running import Running, running
 from components.tts.snapshot_job.volume_snapshots import Place, Wish, volume_snapshots
-from components.tts.snapshot_job.wanted import Wanted, refusals
+from components.tts.snapshot_job.wanted import Wanted, refusal
 
 FRESH: Final = timedelta(minutes=10)
 """For so long, a good one taken before an upgrade is used by the next try of the same upgrade."""
@@ -94,9 +94,9 @@ class Taker:
 
         Raises NotRestorable, before anything else, where the claims that the new pods are to mount cannot be made.
         """
-        refused = refusals(self._api, wanted, self._place.stack)
-        if refused:
-            raise NotRestorable(refused[0])
+        refused = refusal(self._api, wanted, self._place.stack)
+        if refused is not None:
+            raise NotRestorable(refused)
         found = running(self._api, self._place.deployment)
         if found is None:
             return self._nothing(f"There is no Deployment {self._place.deployment}")
@@ -152,7 +152,7 @@ class Taker:
             if one.state(now) is State.GOOD and _fits(one, wish, since) and now - one.taken < FRESH:
                 self._say(f"Snapshot {one.name} is there already.")
                 return one.name
-            if not one.complete or (one.state(now) is State.FAILED and not self._goes_on(one, now)):
+            if not one.complete or self._state(one, now) is State.FAILED:
                 self._say(f"Snapshot {one.name} was left half done, and goes.")
                 self._delete(one)
         return self._begun(wish, since)
@@ -161,17 +161,14 @@ class Taker:
         """The one that an earlier try began, once it is ready; None where there is none."""
         now = self._clock.now()
         for one in self._earlier(wish):
-            if self._goes_on(one, now) and _fits(one, wish, since):
+            if self._state(one, now) is State.UNDER_WAY and _fits(one, wish, since):
                 self._say(f"Snapshot {one.name} was begun, and is waited for.")
                 return self._finished(one.name, wish, partial(self._delete, one))
         return None
 
-    def _goes_on(self, one: SnapshotSet, now: datetime) -> bool:
-        """Whether the storage works on it; who gives it more time now than its taker did, gives it that."""
-        if one.state(now) is State.UNDER_WAY:
-            return True
-        hopeless = one.errors or one.leaving or not one.complete or not one.not_ready
-        return not hopeless and now - one.taken < names.patience(self._place.seconds)
+    def _state(self, one: SnapshotSet, now: datetime) -> State:
+        """What became of it; who gives it more time now than its taker did, gives it that."""
+        return one.state(now, at_least=names.patience(self._place.seconds))
 
     def _earlier(self, wish: Wish) -> list[SnapshotSet]:
         found = names.sets(self._api.snapshots(), self._place.stack)
