@@ -204,6 +204,8 @@ class AwsPlatform(pulumi.ComponentResource):
                 deletion_protection=args.deletion_protection,
                 domain=args.domain,
                 zone=self._zone,
+                # A stack that is protected takes no guests.
+                wildcard=not args.deletion_protection,
             ),
             self._in_account(),
         ).dns_name

@@ -58,9 +58,12 @@ class EdgeLoadBalancerArgs:
     zone: HostedZone | None
     """In which the domain is made to point here. None: you do that yourself."""
 
+    wildcard: bool
+    """Whether every name below the domain points here too: the ephemeral stacks on this platform have theirs there."""
+
 
 class EdgeLoadBalancer(pulumi.ComponentResource):
-    """The load balancer, its listeners 80 and 443, their target groups, its security group, and the DNS record.
+    """The load balancer, its listeners 80 and 443, their target groups, its security group, and the DNS records.
 
     TLS ends at Envoy: what passes here is TCP. A connection is forgotten after an hour of silence; a node that goes has
     300 s for the streams that it carries. Reached from anywhere on ports 80 and 443, it reaches only the edge nodes.
@@ -82,7 +85,9 @@ class EdgeLoadBalancer(pulumi.ComponentResource):
             self._attach(f"{name}-{protocol}", args, group)
             self._listen(f"{name}-{protocol}", balancer, group, port)
         if args.zone is not None:
-            self._point_domain(name, args.domain, args.zone, balancer)
+            self._point(f"{name}-domain", args.domain, args.zone, balancer)
+            if args.wildcard:
+                self._point(f"{name}-below", f"*.{args.domain}", args.zone, balancer)
 
         self.dns_name = balancer.dns_name
         self.register_outputs({"dns_name": self.dns_name})
@@ -198,9 +203,9 @@ class EdgeLoadBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _point_domain(self, name: str, domain: str, zone: HostedZone, balancer: aws.lb.LoadBalancer) -> None:
+    def _point(self, name: str, domain: str, zone: HostedZone, balancer: aws.lb.LoadBalancer) -> None:
         aws.route53.Record(
-            f"{name}-domain",
+            name,
             zone_id=zone.zone_id,
             name=domain,
             type="A",

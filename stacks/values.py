@@ -29,6 +29,7 @@ _MOVING_TAGS = frozenset(
         "nightly",
         "stable",
         "snapshot",
+        "canary",
         "prod",
     }
 )

@@ -96,7 +96,8 @@ def _covers(path: str, other: str) -> bool:
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            plain = key.replace("_", "").replace("-", "").isalnum()
+            # As the engine writes a path, with which these are compared.
+            plain = key and not any(mark in key for mark in '."[]')
             name = f"{path}.{key}" if path and plain else key if plain else f'{path}["{key}"]'
             yield from _leaves(item, name)
     elif isinstance(value, list) and value:

@@ -32,7 +32,6 @@ SAYS_NOTHING: Final = (
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
     # Without it S3 encrypts by its own key all the same.
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-    "kubernetes:batch/v1:Job",
     "kubernetes:core/v1:ConfigMap",
     "kubernetes:core/v1:ServiceAccount",
     "kubernetes:policy/v1:PodDisruptionBudget",

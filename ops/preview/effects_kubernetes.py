@@ -137,6 +137,11 @@ _TABLE: Final = {
             "The secret has another content, not shown. What read it at its start goes on with the old one.",
         ),
     ),
+    "kubernetes:batch/v1:Job": (
+        replaced(
+            NOTE, "It runs once more. The one of an upgrade takes a snapshot, which the new pods wait for."
+        ),
+    ),
     "kubernetes:batch/v1:CronJob": (
         gone(NOTE, "What it does at its times is not done: without the one for snapshots nobody takes any."),
     ),

@@ -23,7 +23,7 @@ _SECRETS: Final = "kubernetes:core/v1:Secret"
 _CONTENT: Final = ("data", "stringData")
 """Of a Secret. The SDK marks it, but not where an object of an upstream's manifest is made as it stands."""
 
-_NOISE: Final = ("using pulumi-resource-", "an unhandled error occurred: program exited", "preview failed")
+_NOISE: Final = ("using pulumi-", "an unhandled error occurred: program exited", "preview failed")
 """What the engine says beside the reason."""
 
 

@@ -35,6 +35,7 @@ ARGS = EdgeLoadBalancerArgs(
     deletion_protection=True,
     domain="tts.example.com",
     zone=HostedZone(name="example.com", zone_id="ZDOMAIN"),
+    wildcard=False,
 )
 
 
@@ -264,6 +265,13 @@ class TestDomain:
         assert found["aliases"] == [
             {"name": "edge.elb.example.net", "zoneId": "ZBALANCER", "evaluateTargetHealth": True}
         ]
+
+    def test_the_names_below_it_come_along_where_stacks_may_have_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = [item.inputs for item in load_balancer(monkeypatch, wildcard=True).all(RECORD)]
+        assert {item["name"] for item in found} == {"tts.example.com", "*.tts.example.com"}
+        assert found[0]["aliases"] == found[1]["aliases"]
 
     def test_it_is_left_alone_without_a_zone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = load_balancer(monkeypatch, zone=None)

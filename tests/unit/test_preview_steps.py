@@ -75,6 +75,10 @@ class TestFailures:
         text = comment(review(json.dumps({"diagnosticEvent": said})))
         assert "the cluster is unreachable" in text, "it was compared with the state alone"
 
+    def test_where_a_plugin_of_ours_is_warns_of_nothing(self) -> None:
+        said = {"severity": "warning", "message": "using pulumi-analyzer-policy-runner from $PATH at policy"}
+        assert "Pulumi warns" not in comment(review(json.dumps({"diagnosticEvent": said})))
+
 
 class TestGpuPools:
     def gone(self, old: dict[str, Any], **more: Any) -> Change:
