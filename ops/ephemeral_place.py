@@ -20,6 +20,7 @@ import yaml
 
 from ops import stack_file
 from ops.errors import OpsError, said_by_engine
+from ops.policy_pack import RUNNER
 from ops.snapshot_settings import LOCAL
 from ops.workspace import CHECKOUT, STATE, embedded
 from stacks.ephemeral_checks import platform_problems
@@ -94,8 +95,10 @@ class Place:
         """What the engine is told beside what this process is."""
         common = {
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # The language host runs the first python on PATH.
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            # The language host runs the first python on PATH. The policies' runner is found there too.
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), str(RUNNER), os.environ.get("PATH", "")]
+            ),
             # The state knows its key; a file that another machine has written is not here.
             "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
             # What a killed run had made and not noted is made again, in a namespace that is the stack's.

@@ -85,6 +85,8 @@ class Progress:
                 self._end(event.res_op_failed_event.metadata, failed=True)
             elif event.diagnostic_event is not None:
                 self._say(event.diagnostic_event)
+            elif event.policy_event is not None and event.policy_event.enforcement_level == "mandatory":
+                self._error(f"{event.policy_event.policy_name}: {event.policy_event.message}")
 
     def _say(self, said: DiagnosticEvent) -> None:
         if said.severity == "error":

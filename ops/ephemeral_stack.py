@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ops import policy_pack
 from ops.engine_locks import Busy, kept_out, release_dead
 from ops.ephemeral_place import Place, config_text
 from ops.errors import OpsError, said_by_engine
@@ -123,10 +124,16 @@ class EphemeralStack:
     def up(
         self, settings: Mapping[str, Any], progress: Progress, *, there: bool, only: str | None = None
     ) -> dict[str, Any]:
-        """Makes the stack, or updates it, and returns its outputs; `only` the resource of that URN."""
+        """Makes the stack, or updates it, and returns its outputs; `only` the resource of that URN.
+
+        On a platform that others use the policies are asked: an image is what somebody has named.
+        """
         from pulumi.automation import CommandError, Stack
 
         _ = self.workspace
+        asked = not self.place.own_state and only is None
+        if asked:
+            policy_pack.install()
         before = self.config_file.read_text() if self.config_file.exists() else ""
         self.config_file.write_text(config_text(settings, before))
         try:
@@ -137,6 +144,10 @@ class EphemeralStack:
                     color="never",
                     suppress_outputs=True,
                     target=None if only is None else [only],
+                    policy_packs=[str(policy_pack.RUNNER)] if asked else None,
+                    policy_pack_configs=[str(policy_pack.CONFIG)]
+                    if asked and policy_pack.CONFIG.exists()
+                    else None,
                 ).outputs
         except CommandError as error:
             raise self._failed("up", error, progress) from None

@@ -14,6 +14,9 @@ import psutil
 @contextlib.contextmanager
 def left_to_the_child() -> Iterator[None]:
     """Waits for a program that Ctrl-C ends too: killed, it would leave its files. What it says then is not told."""
+    if _around_it_somebody_waits():
+        yield
+        return
     interrupted = False
 
     def note(_number: int, _frame: object) -> None:
@@ -41,8 +44,7 @@ def passed_on() -> Iterator[threading.Event]:
 
     At a terminal Ctrl-C reaches the engine as well, and a second one of ours would have it stop on the spot.
     """
-    if threading.current_thread() is not threading.main_thread():
-        # Whoever started the thread has this around it.
+    if _around_it_somebody_waits():
         yield threading.Event()
         return
     interrupted = threading.Event()
@@ -70,6 +72,11 @@ def passed_on() -> Iterator[threading.Event]:
             signal.signal(number, handler)
     if interrupted.is_set():
         raise Interrupted
+
+
+def _around_it_somebody_waits() -> bool:
+    """Only the main thread is told of signals, and whoever starts another one has this around it."""
+    return threading.current_thread() is not threading.main_thread()
 
 
 def _told_by_the_terminal() -> bool:

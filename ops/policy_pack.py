@@ -1,4 +1,4 @@
-"""The policy pack, ready for `pulumi preview --policy-pack`.
+"""The policy pack, ready for `pulumi preview --policy-pack` and for an update.
 
 It has a Python of its own, `policy/.venv`, and is started by `policy/runner`: so every engine runs it, the one that is
 built here too.
@@ -29,7 +29,7 @@ CONFIG: Final = PACK / "config.json"
 
 def ready() -> list[str]:
     """The arguments of a `pulumi preview` with the pack. What the pack needs is installed, and on PATH."""
-    _install(PACK)
+    install()
     search = os.environ["PATH"].split(os.pathsep)
     if str(RUNNER) not in search:
         os.environ["PATH"] = os.pathsep.join([str(RUNNER), *search])
@@ -37,8 +37,9 @@ def ready() -> list[str]:
     return ["--policy-pack", str(RUNNER), *settings]
 
 
-def _install(pack: Path) -> None:
+def install() -> None:
     """Makes the pack's venv, unless it is there with what `requirements.txt` names."""
+    pack = PACK
     requirements, venv = pack / "requirements.txt", pack / ".venv"
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     installed = venv / ".installed"

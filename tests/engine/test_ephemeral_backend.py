@@ -81,6 +81,25 @@ def test_another_machine_is_busy_with_it(laptop: Machine, runner: Machine) -> No
     assert ended(running).returncode == 0
 
 
+OPEN = """
+import pulumi_kubernetes as kubernetes
+files = pulumi.ResourceOptions(provider=kubernetes.Provider("files", render_yaml_to_directory="rendered"))
+ports = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+kubernetes.core.v1.Service("open", metadata={"name": "open", "namespace": "tts"}, spec=ports, opts=files)
+"""
+
+
+def test_the_policies_are_asked(laptop: Machine) -> None:
+    program = laptop.program / "__main__.py"
+    before = program.read_text()
+    program.write_text(before + OPEN)
+    refused = laptop.run("up", "one")
+    assert refused.returncode == 1
+    assert "service-exposure: " in refused.stderr, "a branch could do on dev what no pull request may"
+    program.write_text(before)
+    assert laptop.run("up", "one").returncode == 0, "what was refused cannot be mended"
+
+
 class TestALockOfAMachineThatIsGone:
     def test_it_turns_the_reap_red(self, laptop: Machine, runner: Machine) -> None:
         laptop.json("up", "one")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ import yaml
 from tests.support import api_server
 from tests.support.api_server import Api
 from tests.support.project import ROOT
+
+A_MOMENT_AGO = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+"""An end that whoever works on the stack has not outlived for long."""
 
 PROGRAM = """
 import os, time
@@ -182,7 +186,7 @@ class Commands:
             state = json.loads(file.read_text())
             for item in state["checkpoint"]["latest"]["resources"]:
                 if item["type"].endswith(":EndOfLife"):
-                    item["inputs"]["expires"] = "2026-01-01T00:00:00Z"
+                    item["inputs"]["expires"] = A_MOMENT_AGO
             file.write_text(json.dumps(state))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from tests.support.ephemeral import Commands
+from tests.support.ephemeral import A_MOMENT_AGO, Commands
+from tests.support.project import ROOT
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Machine(Commands):
 
     def _platform(self) -> None:
         """Stack dev, as an update leaves it that has made a cluster: the played API."""
+        (self.program / "policy").symlink_to(ROOT / "policy")
         stacks = self.backend / ".pulumi/stacks/tts-platform"
         if stacks.exists():
             return
@@ -80,5 +82,5 @@ class Machine(Commands):
             state = json.loads(self.file(name).read_text())
             for item in state["checkpoint"]["latest"]["resources"]:
                 if item["type"].endswith(":EndOfLife"):
-                    item["inputs"]["expires"] = "2026-01-01T00:00:00Z"
+                    item["inputs"]["expires"] = A_MOMENT_AGO
             self.file(name).write_text(json.dumps(state))

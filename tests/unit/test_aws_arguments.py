@@ -114,6 +114,7 @@ def a_load_balancer(client_address: ClientAddress) -> None:
         deletion_protection=True,
         domain="tts.example.com",
         zone=HostedZone(name="example.com", zone_id="Z1"),
+        wildcard=True,
     )
     EdgeLoadBalancer("edge", args)
 

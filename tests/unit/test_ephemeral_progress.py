@@ -9,6 +9,7 @@ from pulumi.automation.events import (
     DiagnosticEvent,
     EngineEvent,
     OpType,
+    PolicyEvent,
     ResOpFailedEvent,
     ResourcePreEvent,
     ResOutputsEvent,
@@ -141,3 +142,14 @@ def test_a_log_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
         while "creating Deployment speech" not in text.getvalue():
             assert time.monotonic() < until, "a log gets a line when a resource ends, which this one may not"
             time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("level", "why"), [("mandatory", "image-registry: Not of ours."), ("advisory", "")])
+def test_a_policy_that_refuses_it_is_the_reason(level: str, why: str) -> None:
+    seen, _ = progress(terminal=False)
+    of = {"policy_name": "image-registry", "policy_pack_name": "it", "policy_pack_version": "1"}
+    violation = PolicyEvent(
+        "Not of ours.", "never", **of, policy_pack_version_tag="1", enforcement_level=level
+    )
+    seen.note(event(policy_event=violation))
+    assert seen.why == why
