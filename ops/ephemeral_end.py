@@ -20,7 +20,7 @@ from ops.ephemeral_reach import Silent
 from ops.ephemeral_stack import EphemeralStack, Record
 from ops.errors import OpsError
 from ops.interrupts import passed_on
-from ops.snapshot_settings import LOCAL
+from ops.own_state import LOCAL
 
 AT_A_TIME: Final = 4
 """Each takes an engine, a provider, and their memory."""

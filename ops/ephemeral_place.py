@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ops import stack_file
+from ops import own_state, stack_file
 from ops.errors import OpsError, said_by_engine
+from ops.own_state import LOCAL
 from ops.policy_pack import RUNNER
-from ops.snapshot_settings import LOCAL
 from ops.workspace import CHECKOUT, STATE, embedded
 from stacks.ephemeral_checks import platform_problems
 from stacks.ephemeral_profile import name_of
@@ -108,7 +108,7 @@ class Place:
             return common
         return {
             **common,
-            "PULUMI_BACKEND_URL": f"file://{self.state}",
+            **own_state.environment(self.state, LOCAL),
             "PULUMI_CONFIG_PASSPHRASE": self._passphrase(),
         }
 

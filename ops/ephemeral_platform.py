@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from components.storage_backend import EBS_DRIVER, EBS_STORAGE_CLASS, EFS_STORAGE_CLASS, StorageBackend
 from ops import stack_file
 from ops.errors import OpsError
-from ops.snapshot_settings import LOCAL
+from ops.own_state import LOCAL
 from ops.workspace import CHECKOUT, STATE, OwnBackend, Workspace, embedded
 from stacks.choices import Snapshots
 from stacks.ephemeral_checks import platform_problems

@@ -13,9 +13,10 @@ from pulumi import automation
 
 from components.issuer import issuer_name
 from components.tts.service import TtsService
-from ops import interrupts, manifests, stack_file
+from ops import interrupts, manifests, own_state, stack_file
 from ops.errors import OpsError
 from ops.manifests import Manifests, Object
+from ops.own_state import LOCAL
 from stacks import arguments
 from stacks.choices import Delivery
 from stacks.problems import NAMESPACE
@@ -75,10 +76,10 @@ def _up(directory: Path, name: str, program: Callable[[], None]) -> None:
     options = automation.LocalWorkspaceOptions(
         work_dir=str(directory),
         env_vars={
-            "PULUMI_BACKEND_URL": f"file://{directory}/state",
+            # Whatever the stack: its program here makes objects of Kubernetes alone.
+            **own_state.environment(directory / "state", LOCAL),
             # Of a state without a secret in it.
             "PULUMI_CONFIG_PASSPHRASE": "",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
         },
     )
     try:

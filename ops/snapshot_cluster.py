@@ -17,7 +17,8 @@ from components.tts.snapshot_job.names import SnapshotSet
 from ops import stack_file
 from ops.audit import AuditLog
 from ops.errors import OpsError, said
-from ops.snapshot_settings import LOCAL, how_to_have_them
+from ops.own_state import LOCAL
+from ops.snapshot_settings import how_to_have_them
 from ops.workspace import CHECKOUT, OwnBackend, Workspace, embedded
 
 if TYPE_CHECKING:

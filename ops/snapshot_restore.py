@@ -19,8 +19,9 @@ from components.tts.snapshot_job.names import SnapshotSet, State
 from components.tts.snapshot_job.quantity import amount
 from ops.audit import Note, note_done
 from ops.errors import OpsError
+from ops.own_state import LOCAL
 from ops.snapshot_cluster import Backend, StackCluster
-from ops.snapshot_settings import LOCAL, how_to_bring
+from ops.snapshot_settings import how_to_bring
 from ops.workspace import OwnBackend
 
 RESTORE_FROM: Final = "restoreFrom"

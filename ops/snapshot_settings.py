@@ -6,12 +6,10 @@ from typing import Final
 
 from components.storage_backend import StorageBackend
 from ops import stack_file
+from ops.own_state import LOCAL
 from ops.workspace import CHECKOUT, OwnBackend, Workspace
 from stacks.choices import Snapshots
 from stacks.problems import SettingsError
-
-LOCAL: Final = "local"
-"""The stack that `make up` makes: it is found by the name of its cluster, not in the backend of a login."""
 
 
 def how_to_have_them(stack: str) -> str:

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import yaml
 
-from ops import stack_file
+from ops import own_state, stack_file
 from ops.engine_locks import release_dead
 from ops.errors import OpsError
 from ops.interrupts import left_to_the_child
@@ -134,9 +134,8 @@ class Workspace:
             raise OpsError("pulumi is not on PATH: run make up, or put the Pulumi CLI on PATH.")
         environment = {
             **os.environ,
-            "PULUMI_BACKEND_URL": f"file://{self.directory}/state",
+            **own_state.environment(self.directory / "state", self.stack),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.directory / "passphrase"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
             # What a killed run had made and not noted is made again; nobody else owns anything in these clusters.
             "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
         }

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from ops import own_state
+
 ROOT = Path(__file__).parents[2]
 
 _PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "stacks", "requirements.txt")
@@ -35,16 +37,15 @@ class Project:
         self.state.mkdir()
         # Upstreams are the person's own cache: HOME is moved, so that no kubeconfig of theirs is ever found.
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        # The stand-in for the AWS provider; a preview of it needs no account.
+        path = f"{ROOT / 'tests' / 'aws' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         self.environment = {
             **os.environ,
-            # The stand-in for the AWS provider; a preview of it needs no account.
-            "PATH": f"{ROOT / 'tests' / 'aws' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            **own_state.environment(self.state, "prod", path),
+            "PATH": path,
             "HOME": str(directory),
             "XDG_CACHE_HOME": str(cache),
-            "PULUMI_HOME": str(directory / "pulumi"),
-            "PULUMI_BACKEND_URL": f"file://{self.state}",
             "PULUMI_CONFIG_PASSPHRASE": "for tests",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         self.environment.pop("KUBECONFIG", None)
 

@@ -1,0 +1,33 @@
+"""What Pulumi's engine is told where a stack's state is in files of this machine, as that of `make up` is.
+
+Of itself the engine writes down every step that it takes, in ~/.pulumi/logs, which is most of an update's time, and
+looks for the provider of AWS, which is a requirement of every stack here: docs/decisions/0013.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+LOCAL: Final = "local"
+"""The stack that `make up` makes: it is found by the name of its cluster, not in the backend of a login."""
+
+_PROVIDERS: Final = ("pulumi-resource-kubernetes", "pulumi-resource-aws")
+
+
+def environment(state: Path, stack: str, path: str | None = None) -> dict[str, str]:
+    """The engine's variables for a stack whose state is in the directory `state`; `path` is PATH, if another one.
+
+    With its providers on PATH it needs no home with downloads: it has one beside the state, without a log.
+    """
+    told = {"PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    # What is put on a cluster that is there has nothing in an account.
+    providers = _PROVIDERS[:1] if stack == LOCAL else _PROVIDERS
+    if not all(shutil.which(provider, path=path) for provider in providers):
+        return told
+    home = state.with_name("engine")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Where a directory cannot be made the engine goes on without a log; there is no setting for it.
+    (home / "logs").touch()
+    return {**told, "PULUMI_HOME": str(home), "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
