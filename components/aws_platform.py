@@ -86,6 +86,9 @@ class AwsPlatformArgs:
     deletion_protection: bool
     """Whether EKS and the load balancer refuse to be deleted."""
 
+    names_below: bool
+    """Whether every name below `domain` leads to the load balancer too, where `dns_zone` holds it."""
+
     keep_data: bool
     """Whether a destroy leaves what was spoken: disks, file system, bucket."""
 
@@ -204,8 +207,7 @@ class AwsPlatform(pulumi.ComponentResource):
                 deletion_protection=args.deletion_protection,
                 domain=args.domain,
                 zone=self._zone,
-                # A stack that is protected takes no guests.
-                wildcard=not args.deletion_protection,
+                wildcard=args.names_below,
             ),
             self._in_account(),
         ).dns_name

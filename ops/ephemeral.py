@@ -14,14 +14,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ops import ephemeral_end
+from ops import ephemeral_end, policy_pack
 from ops import ephemeral_told as told
 from ops.ephemeral_cluster import EphemeralCluster, refuse_moved
 from ops.ephemeral_life import duration, ends, left
 from ops.ephemeral_place import of_platform
 from ops.ephemeral_platform import platform as platform_of
 from ops.ephemeral_progress import Progress
-from ops.ephemeral_pull_requests import of_closed
+from ops.ephemeral_pull_requests import Closed, of_closed
 from ops.ephemeral_seed import seeds
 from ops.ephemeral_stack import EphemeralStack, Record
 from ops.ephemeral_told import console, output
@@ -89,6 +89,8 @@ def up(
         load(stack_of(name), {"httpsPort": "443", **settings}, {})
         made = record is not None and record.namespace
         EphemeralCluster(name, settings).refuse_taken(state_id, made=made)
+        if stack.asks_policies:
+            policy_pack.install()
         progress = Progress(console, title=name)
         with progress.shown():
             outputs = stack.up(settings, progress, there=record is not None)
@@ -189,18 +191,20 @@ def reap(
 ) -> None:
     """Destroys all stacks that have expired, and says what it could not; exit code 1 then."""
     place, now = of_platform(platform, cluster), datetime.now(UTC)
-    names, over, unsaid = place.stacks(), set[str](), None
+    names, closed = place.stacks(), Closed()
     try:
-        over = of_closed(pull_requests, names) if pull_requests is not None else over
+        closed = of_closed(pull_requests, names) if pull_requests is not None else closed
     except OpsError as error:
         # What has expired ends all the same.
-        unsaid = error
+        closed = Closed(unsaid=(str(error),))
     # A line for each: several tables at a time would write over one another.
     plain = Console(stderr=True, soft_wrap=True, emoji=False, force_terminal=False)
     found = []
     with _goes_on():
         try:
-            for item in ephemeral_end.reap(place, names, over, lambda name: Progress(plain, title=name)):
+            for item in ephemeral_end.reap(
+                place, names, closed.names, lambda name: Progress(plain, title=name)
+            ):
                 found.append(item)
                 if not as_json:
                     when = left(item.expires, now) if item.expires else "no end noted"
@@ -209,8 +213,8 @@ def reap(
         finally:
             if as_json:
                 print(json.dumps([told.reaped_row(item) for item in found], indent=2))
-    if unsaid is not None:
-        raise unsaid
+    if closed.unsaid:
+        raise OpsError(" ".join(closed.unsaid))
     if any(item.outcome is ephemeral_end.Outcome.FAILED for item in found):
         sys.exit(1)
 

@@ -66,6 +66,9 @@ def end(stack: EphemeralStack, record: Record, progress: Progress) -> None:
         # The names in the state are those of another stack's objects by now.
         stack.remove(force=True)
         return
+    if not record.namespace:
+        # A killed run may have made it. First, so that a failure leaves the record that says where.
+        cluster.sweep(state_id)
     if record.resources:
         stack.destroy(record, progress)
     cluster.sweep(state_id)
@@ -147,7 +150,10 @@ class _Reap:
             return self._is(Outcome.FAILED, record, repr(error)[:300])
 
     def _expired(self, record: Record) -> bool:
-        """Also one whose end nobody has noted, and so nothing else: its first update or last destroy was killed."""
+        """Also one whose end nobody has noted, and so nothing else: its first update or last destroy was killed.
+
+        Or it begins this second on another machine: its `up` is told that somebody has ended it, and can be repeated.
+        """
         return self.over or record.expires is None or record.expires <= datetime.now(UTC)
 
     def _is(self, outcome: Outcome, record: Record | None = None, why: str = "") -> Reaped:

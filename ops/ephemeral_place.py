@@ -108,7 +108,7 @@ class Place:
             return common
         return {
             **common,
-            **own_state.environment(self.state, LOCAL),
+            **own_state.environment(self.state, aws=False),
             "PULUMI_CONFIG_PASSPHRASE": self._passphrase(),
         }
 

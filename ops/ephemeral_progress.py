@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pulumi.automation.events import DiagnosticEvent, EngineEvent, StepEventMetadata
+    from pulumi.automation.events import DiagnosticEvent, EngineEvent, PolicyEvent, StepEventMetadata
 
 _DOING: Final = {
     "create": "creating",
@@ -85,14 +85,21 @@ class Progress:
                 self._end(event.res_op_failed_event.metadata, failed=True)
             elif event.diagnostic_event is not None:
                 self._say(event.diagnostic_event)
-            elif event.policy_event is not None and event.policy_event.enforcement_level == "mandatory":
-                self._error(f"{event.policy_event.policy_name}: {event.policy_event.message}")
+            elif event.policy_event is not None:
+                self._judged(event.policy_event)
 
     def _say(self, said: DiagnosticEvent) -> None:
         if said.severity == "error":
             self._error(said.message)
         elif said.urn in self.rows and said.message.strip():
             self.rows[said.urn].waits_for = " ".join(said.message.split())[:200]
+
+    def _judged(self, violation: PolicyEvent) -> None:
+        text = f"{violation.policy_name}: {violation.message}"
+        if violation.enforcement_level == "mandatory":
+            self._error(text)
+        else:
+            self.console.print(escape(f"{self.title}: {' '.join(text.split())}"), highlight=False)
 
     def _error(self, message: str) -> None:
         text = message.strip()

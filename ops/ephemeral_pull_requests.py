@@ -9,24 +9,43 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import httpx
 
 from ops.errors import OpsError
 
 
-def of_closed(repository: str, names: Iterable[str]) -> set[str]:
-    """The stacks among `names` whose pull request is closed. Raises OpsError where GitHub does not say."""
+@dataclass(frozen=True)
+class Closed:
+    """What GitHub says of the pull requests that stacks are named after."""
+
+    names: frozenset[str] = frozenset()
+    """The stacks whose pull request is closed."""
+
+    unsaid: tuple[str, ...] = ()
+    """Why nothing is known of others, a line each."""
+
+
+def of_closed(repository: str, names: Iterable[str]) -> Closed:
+    """The stacks among `names` whose pull request is closed. Raises OpsError where there is no token to ask with."""
     numbers = {name: match[1] for name in names if (match := re.fullmatch(r"pr-([1-9]\d*)", name))}
     if not numbers:
-        return set()
+        return Closed()
     token = os.environ.get("GH_TOKEN")
     if not token:
         raise OpsError("GH_TOKEN is not set: a token that may read pull requests.")
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
     root = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+    closed, unsaid = set[str](), list[str]()
     with httpx.Client(base_url=root, headers=headers, timeout=30) as github:
-        return {name for name, number in numbers.items() if _closed(github, repository, number)}
+        for name, number in numbers.items():
+            try:
+                closed |= {name} if _closed(github, repository, number) else set()
+            except OpsError as error:
+                # Of one that there is not, a person's own pr-999: the others end all the same.
+                unsaid.append(str(error))
+    return Closed(frozenset(closed), tuple(unsaid))
 
 
 def _closed(github: httpx.Client, repository: str, number: str) -> bool:

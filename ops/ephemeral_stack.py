@@ -100,6 +100,11 @@ class EphemeralStack:
             namespace=any(item["type"] == _NAMESPACE_TYPE for item in resources),
         )
 
+    @property
+    def asks_policies(self) -> bool:
+        """Whether an update asks the policy pack: on a platform that others use, since somebody names the image."""
+        return not self.place.own_state
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """No two of this machine's commands work on it at a time, and what a killed one has locked is free again."""
@@ -124,16 +129,11 @@ class EphemeralStack:
     def up(
         self, settings: Mapping[str, Any], progress: Progress, *, there: bool, only: str | None = None
     ) -> dict[str, Any]:
-        """Makes the stack, or updates it, and returns its outputs; `only` the resource of that URN.
-
-        On a platform that others use the policies are asked: an image is what somebody has named.
-        """
+        """Makes the stack, or updates it, and returns its outputs; `only` the resource of that URN, and no pack."""
         from pulumi.automation import CommandError, Stack
 
         _ = self.workspace
-        asked = not self.place.own_state and only is None
-        if asked:
-            policy_pack.install()
+        asked = self.asks_policies and only is None
         before = self.config_file.read_text() if self.config_file.exists() else ""
         self.config_file.write_text(config_text(settings, before))
         try:

@@ -13,17 +13,19 @@ from typing import Final
 LOCAL: Final = "local"
 """The stack that `make up` makes: it is found by the name of its cluster, not in the backend of a login."""
 
-_PROVIDERS: Final = ("pulumi-resource-kubernetes", "pulumi-resource-aws")
+_KUBERNETES: Final = "pulumi-resource-kubernetes"
+_AWS: Final = "pulumi-resource-aws"
 
 
-def environment(state: Path, stack: str, path: str | None = None) -> dict[str, str]:
-    """The engine's variables for a stack whose state is in the directory `state`; `path` is PATH, if another one.
+def environment(state: Path, *, aws: bool, path: str | None = None) -> dict[str, str]:
+    """The engine's variables for a stack whose state is in the directory `state`.
+
+    `aws` is whether it may have something in an account; `path` is PATH, if another one than this process's.
 
     With its providers on PATH it needs no home with downloads: it has one beside the state, without a log.
     """
     told = {"PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    # What is put on a cluster that is there has nothing in an account.
-    providers = _PROVIDERS[:1] if stack == LOCAL else _PROVIDERS
+    providers = [_KUBERNETES, _AWS] if aws else [_KUBERNETES]
     if not all(shutil.which(provider, path=path) for provider in providers):
         return told
     home = state.with_name("engine")

@@ -16,7 +16,6 @@ from components.tts.service import TtsService
 from ops import interrupts, manifests, own_state, stack_file
 from ops.errors import OpsError
 from ops.manifests import Manifests, Object
-from ops.own_state import LOCAL
 from stacks import arguments
 from stacks.choices import Delivery
 from stacks.problems import NAMESPACE
@@ -77,7 +76,7 @@ def _up(directory: Path, name: str, program: Callable[[], None]) -> None:
         work_dir=str(directory),
         env_vars={
             # Whatever the stack: its program here makes objects of Kubernetes alone.
-            **own_state.environment(directory / "state", LOCAL),
+            **own_state.environment(directory / "state", aws=False),
             # Of a state without a secret in it.
             "PULUMI_CONFIG_PASSPHRASE": "",
         },

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.errors import OpsError
+from ops.own_state import LOCAL
 from ops.repository import Repository
 
 _PROGRAM: Final = (
@@ -26,15 +27,20 @@ _OF_ONE: Final = (
     re.compile(r"stacks/profiles/(?P<stack>(?!__)[^/]+)\.py"),
 )
 
-LOCAL: Final = "local"
-"""The stack of each person's own machine: there is none to preview or to update elsewhere."""
-
 
 def touched(checkout: Path, base: str) -> list[str]:
     """The shared stacks that differ between `base`, where it was left, and the checkout's commit."""
     repository = Repository(checkout)
     if repository.commit(base) is None:
         raise OpsError(f"There is no commit {base}: git fetch origin, or write another --base.")
+    gone = repository.git("diff", "--name-only", "--no-renames", "--diff-filter=D", "-z", f"{base}...HEAD")
+    for file in filter(None, gone.split("\0")):
+        if settings := _OF_ONE[0].fullmatch(file):
+            stack = settings["stack"]
+            raise OpsError(
+                f"{file} goes, and nobody would see what becomes of {stack}: make destroy STACK={stack} first, "
+                "or leave it."
+            )
     files = repository.git("diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD").split("\0")
     return sorted(of_files(filter(None, files), _stacks(checkout)))
 
@@ -52,4 +58,5 @@ def of_files(files: Iterable[str], stacks: Iterable[str]) -> set[str]:
 
 
 def _stacks(checkout: Path) -> set[str]:
+    """Each person's own machine has local: there is none to preview or to update elsewhere."""
     return {file.name.split(".")[1] for file in checkout.glob("Pulumi.*.yaml")} - {LOCAL}

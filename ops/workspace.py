@@ -134,7 +134,7 @@ class Workspace:
             raise OpsError("pulumi is not on PATH: run make up, or put the Pulumi CLI on PATH.")
         environment = {
             **os.environ,
-            **own_state.environment(self.directory / "state", self.stack),
+            **own_state.environment(self.directory / "state", aws=self.stack != own_state.LOCAL),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.directory / "passphrase"),
             # What a killed run had made and not noted is made again; nobody else owns anything in these clusters.
             "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",

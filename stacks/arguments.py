@@ -335,6 +335,8 @@ def aws_platform(stack: Stack, aws: AwsSettings, own_addons: frozenset[str]) -> 
         # An engine without a user of its own runs as root.
         user=stack.engine.user or 0,
         deletion_protection=settings.deletion_protection,
+        # Who can have ephemeral stacks: stacks/ephemeral_checks.py.
+        names_below=not stack.profile.protect and not settings.deletion_protection,
         keep_data=stack.profile.protect,
     )
 

@@ -233,12 +233,13 @@ def _lines(change: Change) -> Iterator[str]:
         yield "! It goes along with what it depends on."
     for leaf in change.leaves:
         why = "  (replaces it)" if leaf.replaces else ""
+        path = _value(leaf.path)
         if leaf.before is not None:
-            yield f"- {leaf.path}: {_value(leaf.before)}{why}"
+            yield f"- {path}: {_value(leaf.before)}{why}"
         if leaf.after is not None:
-            yield f"+ {leaf.path}: {_value(leaf.after)}{why}"
+            yield f"+ {path}: {_value(leaf.after)}{why}"
         if leaf.before is None and leaf.after is None:
-            yield f"! {leaf.path}{why}"
+            yield f"! {path}{why}"
 
 
 def _value(text: str) -> str:

@@ -78,8 +78,13 @@ class Production:
             assert finished.returncode == 0, f"pulumi {' '.join(arguments)} failed:\n{said}"
         return finished
 
-    def up(self, *arguments: str) -> None:
-        self.pulumi("up", "--yes", "--skip-preview", *arguments)
+    def up(self, *arguments: str) -> str:
+        """Updates it, and returns what the engine says."""
+        return self.pulumi("up", "--yes", "--skip-preview", *arguments).stdout
+
+    def drift(self, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """What `make drift` runs."""
+        return self.pulumi("refresh", "--preview-only", "--expect-no-changes", "--diff", check=check)
 
     def preview(self) -> list[dict[str, Any]]:
         steps: list[dict[str, Any]] = json.loads(self.pulumi("preview", "--json").stdout)["steps"]

@@ -4,11 +4,12 @@ Each test goes on from where the one before it stopped. The AWS half makes real 
 for the account (tests/aws says what that shows and what not); the Kubernetes half goes to the embedded cluster.
 """
 
+import os
 from collections import Counter
 
 import pytest
 
-from ops import teardown
+from ops import policy_pack, teardown
 from ops.errors import OpsError
 from tests.aws.account import Account
 from tests.cluster.door import SENTENCE, Door, frames
@@ -38,7 +39,11 @@ def test_preview_of_nothing_lists_everything(
 
 
 def test_up_makes_all_of_it(production: Production, account: Account, counts: Counts) -> None:
-    production.up()
+    # As make deploy does.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.environ["PATH"])
+        said = production.up(*policy_pack.ready())
+    assert "✅ tts-platform@" in said, "nobody asked the policies of what was made"
     counts.take("up", production, account)
     assert not account.untagged(), "a bill has to say whose each resource is"
 
@@ -58,6 +63,17 @@ def test_secrets_stay_secret(production: Production) -> None:
 
 def test_a_second_up_changes_nothing(production: Production) -> None:
     production.up("--expect-no-changes")
+
+
+def test_drift_is_found_and_mended(production: Production, running: Running) -> None:
+    production.drift()
+    (policy, *_) = running.networking.list_namespaced_network_policy(NAMESPACE).items
+    running.networking.delete_namespaced_network_policy(policy.metadata.name, NAMESPACE)
+    found = production.drift(check=False)
+    assert found.returncode != 0, "what somebody has deleted by hand is seen by nobody"
+    assert policy.metadata.name in found.stdout
+    production.up("--refresh")
+    production.drift()
 
 
 def test_an_error_in_a_destroy_is_told_at_once(production: Production) -> None:

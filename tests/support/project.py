@@ -41,7 +41,7 @@ class Project:
         path = f"{ROOT / 'tests' / 'aws' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         self.environment = {
             **os.environ,
-            **own_state.environment(self.state, "prod", path),
+            **own_state.environment(self.state, aws=True, path=path),
             "PATH": path,
             "HOME": str(directory),
             "XDG_CACHE_HOME": str(cache),

@@ -263,3 +263,17 @@ class TestCopiesOfSnapshots:
 
     def test_a_week_of_copies_is_kept_by_default(self) -> None:
         assert self.copies(snapshotCopyRegion="us-east-1").copy_days == 7
+
+
+class TestNamesBelowTheDomain:
+    @pytest.mark.parametrize(
+        ("stack", "protected", "expected"),
+        [("dev", "false", True), ("dev", "true", False), ("prod", "true", False), ("prod", "false", False)],
+    )
+    def test_they_lead_where_ephemeral_stacks_may_be(
+        self, stack: str, protected: str, expected: bool
+    ) -> None:
+        found = load(stack, {**PROD, **EBS, "deletionProtection": protected}, {})
+        assert found.aws is not None
+        made = arguments.aws_platform(found, found.aws, frozenset())
+        assert made.names_below is expected, "production would answer for every name below its own"

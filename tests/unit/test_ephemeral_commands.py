@@ -54,6 +54,8 @@ class World:
     )
     taken: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
     reaped: list[Reaped] = field(default_factory=list[Reaped])
+    installed: int = 0
+    """How often the policy pack was made ready."""
 
     def run(self, *arguments: str) -> Any:
         return CliRunner().invoke(ops.ephemeral.app, arguments)
@@ -68,6 +70,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         place: Place
         name: str
         stack: str = "ephemeral-one"
+        asks_policies: bool = True
 
         def record(self) -> Record | None:
             if world.unreadable:
@@ -105,6 +108,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             "clusterServer": SERVER,
         },
     )
+
+    def install() -> None:
+        world.installed += 1
+
+    monkeypatch.setattr("ops.policy_pack.install", install)
     place = Place(directory=Path("/nowhere"), platform="dev")
     monkeypatch.setattr(Place, "stacks", lambda _: ["one"])
     monkeypatch.setattr(ops.ephemeral, "platform_of", lambda *_: base)
@@ -123,6 +131,7 @@ class TestUp:
             assert world.run("up", "one").exit_code == 0
         first, second = (settings["stateId"] for settings, _ in world.updates)
         assert first != second
+        assert world.installed == 2, "the policies could not be asked"
         assert world.taken == [(first, False), (second, False)]
 
     def test_one_that_is_there_keeps_its_id(self, world: World) -> None:

@@ -25,10 +25,12 @@ NOW = datetime.now(UTC)
 SETTINGS = {"platform": "dev", "stateId": "mine", "namespace": "tts-one"}
 
 
-def record(hours: float | None, **changes: str) -> Record:
+def record(hours: float | None, *, namespace: bool = True, **changes: str) -> Record:
     """Of a stack that ends in so many hours."""
     expires = None if hours is None else NOW + timedelta(hours=hours)
-    return Record(expires=expires, settings={**SETTINGS, **changes}, outputs={}, resources=3)
+    return Record(
+        expires=expires, settings={**SETTINGS, **changes}, outputs={}, resources=3, namespace=namespace
+    )
 
 
 @dataclass
@@ -36,6 +38,9 @@ class World:
     """Stacks by name, and what is done to them."""
 
     records: dict[str, Record | Exception]
+    unswept: bool = False
+    """Whether what a sweep deletes does not end."""
+
     busy: dict[str, Exception] = field(default_factory=dict[str, Exception])
     anothers: bool = False
     done: list[str] = field(default_factory=list[str])
@@ -90,6 +95,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             return world.anothers
 
         def sweep(self, _: str) -> None:
+            if world.unswept:
+                raise OpsError("does not end")
             world.done.append(f"sweep {self.name}")
 
     monkeypatch.setattr(ops.ephemeral_end, "EphemeralStack", Stack)
@@ -108,6 +115,12 @@ def test_a_closed_pull_requests_stack_goes_before_its_time(world: World) -> None
     assert world.outcomes("pr-7") == {"pr-7": "reaped", "pr-8": "lives"}, (
         "a pull request with a conflict starts no workflow when it is closed"
     )
+
+
+def test_what_a_killed_run_made_and_did_not_note_is_tried_again(world: World) -> None:
+    world.records, world.unswept = {"one": record(-1, namespace=False)}, True
+    assert world.outcomes() == {"one": "failed"}
+    assert world.done == [], "without its record the next reap would say that nothing is left"
 
 
 def test_another_platforms_stacks_are_let_be(world: World) -> None:

@@ -146,10 +146,13 @@ def test_a_log_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("level", "why"), [("mandatory", "image-registry: Not of ours."), ("advisory", "")])
 def test_a_policy_that_refuses_it_is_the_reason(level: str, why: str) -> None:
-    seen, _ = progress(terminal=False)
+    seen, text = progress(terminal=False)
     of = {"policy_name": "image-registry", "policy_pack_name": "it", "policy_pack_version": "1"}
     violation = PolicyEvent(
         "Not of ours.", "never", **of, policy_pack_version_tag="1", enforcement_level=level
     )
     seen.note(event(policy_event=violation))
     assert seen.why == why
+    assert bool(text.getvalue()) == (level == "advisory"), (
+        "an advice is shown, and what refuses is told at the end"
+    )

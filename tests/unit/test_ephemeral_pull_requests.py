@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.ephemeral_pull_requests import of_closed
+from ops.ephemeral_pull_requests import Closed, of_closed
 from ops.errors import OpsError
 
 PULLS = {"/repos/acme/speech/pulls/7": "open", "/repos/acme/speech/pulls/12": "closed"}
@@ -39,16 +39,19 @@ def _github(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_a_closed_ones_stack_is_over() -> None:
     names = ["pr-7", "pr-12", "my-branch", "pr-012", "pr-x"]
-    assert of_closed("acme/speech", names) == {"pr-12"}, "a stack of somebody's branch has its own end"
+    assert of_closed("acme/speech", names) == Closed(frozenset({"pr-12"})), (
+        "a stack of somebody's branch has its own end"
+    )
 
 
-def test_what_github_does_not_know_is_not_ended() -> None:
-    with pytest.raises(OpsError, match="whether pull request 9 is closed: 404"):
-        of_closed("acme/speech", ["pr-9"])
+def test_what_github_does_not_know_is_not_ended_and_keeps_no_other_alive() -> None:
+    found = of_closed("acme/speech", ["pr-9", "pr-12"])
+    assert found.names == {"pr-12"}
+    assert found.unsaid == ("GitHub does not say whether pull request 9 is closed: 404.",)
 
 
 def test_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GH_TOKEN")
-    assert of_closed("acme/speech", ["my-branch"]) == set()
+    assert of_closed("acme/speech", ["my-branch"]) == Closed()
     with pytest.raises(OpsError, match="GH_TOKEN"):
         of_closed("acme/speech", ["pr-7"])

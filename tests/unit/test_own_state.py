@@ -14,8 +14,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "bin"
 
 
-def told(tmp_path: Path, stack: str) -> dict[str, str]:
-    return own_state.environment(tmp_path / "stack/state", stack, str(tmp_path / "bin"))
+def told(tmp_path: Path, *, aws: bool) -> dict[str, str]:
+    return own_state.environment(tmp_path / "stack/state", aws=aws, path=str(tmp_path / "bin"))
 
 
 def has(path: Path, *providers: str) -> None:
@@ -26,7 +26,7 @@ def has(path: Path, *providers: str) -> None:
 def test_with_its_providers_on_path_it_keeps_no_log_and_fetches_nothing(tmp_path: Path, path: Path) -> None:
     has(path, "kubernetes")
     for _ in range(2):
-        found = told(tmp_path, "local")
+        found = told(tmp_path, aws=False)
     assert found["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
     home = Path(found["PULUMI_HOME"])
     assert home.parent == tmp_path / "stack", "it would not go with the stack"
@@ -35,13 +35,13 @@ def test_with_its_providers_on_path_it_keeps_no_log_and_fetches_nothing(tmp_path
 
 
 def test_without_them_they_come_from_the_persons_home(tmp_path: Path, path: Path) -> None:
-    assert "PULUMI_HOME" not in told(tmp_path, "local")
+    assert "PULUMI_HOME" not in told(tmp_path, aws=False)
     has(path, "kubernetes")
-    assert "PULUMI_HOME" not in told(tmp_path, "prod"), "the provider of AWS would be missing"
+    assert "PULUMI_HOME" not in told(tmp_path, aws=True), "the provider of AWS would be missing"
     has(path, "aws")
-    assert "PULUMI_HOME" in told(tmp_path, "prod")
+    assert "PULUMI_HOME" in told(tmp_path, aws=True)
 
 
 @pytest.mark.usefixtures("path")
 def test_the_state_is_where_it_was_said(tmp_path: Path) -> None:
-    assert told(tmp_path, "local")["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/stack/state"
+    assert told(tmp_path, aws=False)["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/stack/state"

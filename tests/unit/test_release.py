@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -708,6 +709,14 @@ class TestInterrupt:
 
         with pytest.raises(KeyboardInterrupt):
             run()
+
+    def test_in_a_thread_it_is_left_to_whoever_started_it(self) -> None:
+        def run() -> str:
+            with interrupts.left_to_the_child(), interrupts.passed_on():
+                return "done"
+
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(run).result() == "done", "only the main thread may say what a signal does"
 
     def test_without_one_nothing_is_different(self) -> None:
         before = signal.getsignal(signal.SIGINT)

@@ -66,6 +66,16 @@ def test_what_its_base_has_got_since_is_not_of_the_change(checkout: Path) -> Non
     assert touched(checkout, "main") == ["prod"]
 
 
+def test_settings_that_go_leave_a_stack_that_nobody_previews(checkout: Path) -> None:
+    (checkout / "Pulumi.prod.yaml").unlink()
+    identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    subprocess.run(
+        ["git", "-C", str(checkout), *identity, "commit", "--quiet", "--all", "--message", "gone"], check=True
+    )
+    with pytest.raises(OpsError, match="make destroy STACK=prod first"):
+        touched(checkout, "main")
+
+
 def test_a_base_that_is_not_there(checkout: Path) -> None:
     with pytest.raises(OpsError, match="git fetch origin"):
         touched(checkout, "origin/main")
