@@ -24,7 +24,9 @@ def environment(state: Path, *, aws: bool, path: str | None = None) -> dict[str,
 
     With its providers on PATH it needs no home with downloads: it has one beside the state, without a log.
     """
-    told = {"PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    # Without a file of metadata beside each, which is not written at once: of a run that is killed at that, it would be
+    # empty, and no stack in the directory could be read.
+    told = {"PULUMI_BACKEND_URL": f"file://{state}?metadata=skip", "PULUMI_SKIP_UPDATE_CHECK": "true"}
     providers = [_KUBERNETES, _AWS] if aws else [_KUBERNETES]
     if not all(shutil.which(provider, path=path) for provider in providers):
         return told

@@ -223,6 +223,7 @@ class TestAKilledRun:
             kill(process)
         assert list((ops.place / "state/.pulumi/locks").rglob("*.json")), "there is no lock to be freed"
         assert ops.stacks == ["one"]
+        assert not list(ops.place.rglob("*.attrs")), "one that a kill leaves empty has no state be read"
         if then == "reap":
             ops.expire("one")
             assert ops.json("reap")[0]["outcome"] == "reaped"
