@@ -141,17 +141,17 @@ ephemeral-list: $(INSTALLED) ## List the ephemeral stacks, and how long each has
 ephemeral-extend: $(INSTALLED) ## Have one live longer: make ephemeral-extend STACK=dev TRIAL=my-branch TTL=8h
 	@test -n "$$STACK" -a -n "$$TRIAL" || { echo "error: make ephemeral-extend STACK=dev TRIAL=my-branch"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral extend --platform="$$STACK" --cluster="$$NAME" \
-		$(if $(TTL),--ttl="$$TTL") -- "$$TRIAL"
+		$(if $(TTL),--ttl="$$TTL") $(if $(JSON),--json) -- "$$TRIAL"
 
 ephemeral-down: $(INSTALLED) ## Destroy one with its volumes: make ephemeral-down STACK=dev TRIAL=my-branch
 	@test -n "$$STACK" -a -n "$$TRIAL" || { echo "error: make ephemeral-down STACK=dev TRIAL=my-branch"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral down --platform="$$STACK" --cluster="$$NAME" \
-		$(if $(MISSING_OK),--missing-ok) -- "$$TRIAL"
+		$(if $(MISSING_OK),--missing-ok) $(if $(filter 1,$(FORGET)),--forget) -- "$$TRIAL"
 
 reap: $(INSTALLED) ## End the ephemeral stacks whose time is over: make reap STACK=dev
 	@test -n "$$STACK" || { echo "error: name the platform's stack: make reap STACK=dev"; exit 1; }
 	@$(call with-tools,--group pulumi) $(PY) -m ops ephemeral reap --platform="$$STACK" --cluster="$$NAME" \
-		$(if $(PULL_REQUESTS),--pull-requests="$$PULL_REQUESTS")
+		$(if $(PULL_REQUESTS),--pull-requests="$$PULL_REQUESTS") $(if $(JSON),--json)
 
 destroy: $(INSTALLED) ## Destroy a stack, but for production's data, and say what is left: make destroy STACK=dev
 	@test -n "$$STACK" || { echo "error: name a stack: make destroy STACK=dev"; exit 1; }

@@ -138,6 +138,8 @@ def extend(
         expires = ends(datetime.now(UTC), life, record.expires, at_least=True)
         ephemeral_end.with_kubeconfig(record)
         EphemeralCluster(name, record.settings)
+        if expires == record.expires:
+            console.print(f"{name} lives longer than that already.", highlight=False)
         settings = {**record.settings, "expires": moment_text(expires)}
         progress = Progress(console, title=name)
         # The record alone: whose checkout this is must not decide what the stack runs.

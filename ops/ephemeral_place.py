@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from pulumi.automation import LocalWorkspace
 
 
+DEFAULT: Final = "default"
+"""The embedded cluster's name, where nobody says another."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A backend, and the directory of what this machine knows of the stacks in it."""
@@ -43,6 +47,12 @@ class Place:
     def own_state(self) -> bool:
         """Whether the state is in files here; otherwise it is in the backend of the login."""
         return self.platform == LOCAL
+
+    def make(self, target: str, name: str) -> str:
+        """The command of `make` about a stack, as a person has to write it."""
+        cluster = self.directory.parent.name if self.own_state else DEFAULT
+        which = f" NAME={cluster}" if cluster != DEFAULT else ""
+        return f"make {target} STACK={self.platform}{which} TRIAL={name}"
 
     @property
     def state(self) -> Path:

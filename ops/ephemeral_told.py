@@ -51,9 +51,10 @@ def say(
     for key, label in (("url", "Open     "), ("websocket_url", "WebSocket")):
         if result[key]:
             output.print(f"{label} {result[key]}", highlight=False)
-    output.print(
-        f"Until     {result['expires']}: python -m ops ephemeral extend {stack.name}", highlight=False
-    )
+    prolong = stack.place.make("ephemeral-extend", stack.name)
+    output.print(f"Until     {result['expires']}; longer: {prolong} TTL=8h", highlight=False)
+    if result["url"] and ca_secret is not None:
+        output.print(f"Its certificate is of the authority in {ca_secret}: make up has left that in ca.crt.")
     console.print(f"Ready after {progress.seconds:.0f} s.", highlight=False)
 
 
@@ -112,4 +113,6 @@ def print_stacks(found: Mapping[str, Record | str], now: datetime) -> None:
         cells = (it[key] or "-" for key in ("name", "left", "platform", "image", "url"))
         style = "red" if it["left"] in ("expired", UNREADABLE) else ""
         table.add_row(*(escape(str(cell)) for cell in cells), style=style)
-    output.print(table, soft_wrap=False)
+    # A log is as wide as what is in it.
+    width = None if output.is_terminal else 400
+    output.print(table, soft_wrap=False, width=width, crop=False)

@@ -79,8 +79,8 @@ def refuse_guests(pulumi: Pulumi) -> None:
         names = ", ".join(sorted(item.metadata.name for item in found))
         raise OpsError(
             f"Ephemeral stacks are on the cluster of {pulumi.stack}, in {names}: their volumes would outlive it, and "
-            f"nobody would know of them. End them first: python -m ops ephemeral list --platform {pulumi.stack} has "
-            "their names, and down ends each."
+            f"nobody would know of them. End them first: make ephemeral-list STACK={pulumi.stack} has "
+            "their names, and ephemeral-down ends each."
         )
 
 

@@ -105,7 +105,7 @@ RULES: Final = (
         name="pod-privileges",
         says="A container has no privileges, and cannot gain any.",
         reason="Whoever takes over one with privileges has the node, and the pods beside it.",
-        fix="Set its security context as components/hardening.py does.",
+        fix="Write allowPrivilegeEscalation: False and drop ALL capabilities; components/hardening.py is for that.",
         types=is_workload,
         check=_check_privileges,
     ),

@@ -46,7 +46,7 @@ def name_problems(name: str, domain: str | None = None) -> Iterator[Problem]:
 def platform_problems(platform: str) -> Iterator[Problem]:
     """What is wrong with a stack whose platform is to be used."""
     profile = PROFILES.get(platform)
-    there = ", ".join(name for name, profile in PROFILES.items() if not profile.protect)
+    there = " or ".join(name for name, profile in PROFILES.items() if not profile.protect)
     if profile is None:
         yield Problem(
             key="platform", value=platform, why="is no stack with a platform.", instead=f"Write {there}."
@@ -55,7 +55,7 @@ def platform_problems(platform: str) -> Iterator[Problem]:
         yield Problem(
             key="platform",
             value=platform,
-            why="is production: a trial would take its GPUs, and share its edge.",
+            why="is production: an ephemeral stack would take its GPUs, and share its edge.",
             instead=f"Write {there}.",
         )
 

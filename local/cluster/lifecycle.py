@@ -69,12 +69,21 @@ def down(name: str, console: Console) -> None:
     layout.check_name(name)
     preflight.check_machine()
     with _locked(name):
-        cluster = layout.find(name)
-        if cluster is None:
+        cluster, directory = layout.find(name), paths.CLUSTERS / name
+        # Half of its files are no cluster, which up would take for one: an interrupted down goes on with this.
+        gone = paths.CLUSTERS / f".{name}.gone"
+        if not directory.exists() and not gone.exists():
             console.print(f"There is no cluster {name}.")
             return
-        processes.stop(cluster)
-        shutil.rmtree(cluster.directory)
+        if cluster is not None:
+            console.print(f"Stopping cluster {name}")
+            processes.stop(cluster)
+        console.print("Removing its files")
+        if directory.exists():
+            shutil.rmtree(gone, ignore_errors=True)
+            (directory / "cluster.json").unlink(missing_ok=True)
+            directory.rename(gone)
+        shutil.rmtree(gone)
     console.print(f"Cluster {name} is gone.")
 
 

@@ -197,13 +197,14 @@ def _diffs(title: str, changes: Sequence[Change], stack: str, room: int) -> str:
         room += _size(parts.pop())
         left += 1
     if left or short:
-        said = f"{left} of {len(changes)} are left out here, and the diffs of {max(short - left, 0)} more."
-        parts.append(f"{said} All of it: {_command(stack)}")
+        diffs = f"the diffs of {short - left}" if short > left else ""
+        said = " and ".join(filter(None, (f"{left} of {len(changes)}" if left else "", diffs)))
+        parts.append(f"Left out here: {said}. All of it: {_command(stack)}")
     return folded(f"{title}: {len(changes)}", "\n\n".join(parts))
 
 
 def _command(stack: str) -> str:
-    return code(f"make preview STACK={stack}")
+    return code(f"make preview STACK={stack} FORMAT=json")
 
 
 def _size(part: str) -> int:

@@ -3,14 +3,16 @@
 import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from local import paths, preflight
-from local.cluster import layout, nodes, processes
+from local.cluster import layout, lifecycle, nodes, processes
 from local.cluster.layout import NODES, Cluster
 from local.errors import LocalError
 
@@ -75,6 +77,35 @@ class TestNames:
             (clusters / f"c{number}" / "cluster.json").write_text(json.dumps({"number": number, "port": 1}))
         with pytest.raises(LocalError, match="take one down with make down"):
             layout.allocate("more", 8443)
+
+
+class TestDown:
+    @pytest.fixture(autouse=True)
+    def _machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(preflight, "check_machine", lambda: None)
+        monkeypatch.setattr(processes, "stop", lambda _: None)
+
+    def test_one_that_was_interrupted_is_gone_on_with(
+        self, clusters: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (layout.allocate("one", 8443).directory / "pki").mkdir()
+
+        def interrupted(directory: Path, **_: object) -> None:
+            if directory.exists():
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as broken:
+            broken.setattr(shutil, "rmtree", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                lifecycle.down("one", Console())
+        assert layout.find("one") is None, "up would go on from half of a cluster"
+        lifecycle.down("one", Console())
+        assert [file.name for file in clusters.iterdir()] == ["one.lock"], "its volumes would stay for ever"
+
+    def test_where_there_is_none(self, clusters: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        lifecycle.down("one", Console())
+        assert "There is no cluster one." in capsys.readouterr().out
+        assert not (clusters / "one").exists()
 
 
 class TestRefusals:

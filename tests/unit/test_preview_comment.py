@@ -61,7 +61,7 @@ class TestComment:
         delivered = replace_stack(large)
         text = comment(delivered)
         assert len(text.encode()) < LIMIT, "GitHub would refuse it, and there would be no comment at all"
-        assert "are left out here" in text
+        assert "Left out here: " in text
         assert "make preview STACK" in text, "what is not shown can be had otherwise"
         assert text.count("<details>") == text.count("</details>"), (
             "the page's rest would be folded away with it"

@@ -134,7 +134,7 @@ class TestGuests:
             assert "destroy" in alone.ran, "the platform's own namespace is no guest"
             api.add("namespaces", {"metadata": {"name": "tts-a", "labels": {"tts-platform/state-id": "1"}}})
             pulumi = Scripted([OWN_NAMESPACE], stack="dev")
-            with pytest.raises(OpsError, match=r"in tts-a: .*ephemeral list --platform dev"):
+            with pytest.raises(OpsError, match=r"in tts-a: .*make ephemeral-list STACK=dev"):
                 teardown(pulumi)
         assert "destroy" not in pulumi.ran, "a trial's volumes outlive the cluster, and are on no list"
 
