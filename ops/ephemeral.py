@@ -31,6 +31,7 @@ from stacks.ephemeral_checks import name_problems
 from stacks.ephemeral_profile import stack_of
 from stacks.ephemeral_settings import moment_text
 from stacks.load import load
+from stacks.problems import SettingsError
 
 Name = Annotated[str, typer.Argument(help="What its host name begins with: my-branch.")]
 OnPlatform = Annotated[str, typer.Option("--platform", help="The stack whose platform it is on: dev, local.")]
@@ -86,7 +87,12 @@ def up(
         # Noted with the first registration, so that nothing is there before it.
         state_id = noted.get("stateId") or secrets.token_hex(8)
         settings |= {"expires": moment_text(expires), "stateId": state_id}
-        load(stack_of(name), {"httpsPort": "443", **settings}, {})
+        try:
+            load(stack_of(name), {"httpsPort": "443", **settings}, {})
+        except SettingsError as error:
+            # There is no such file: what is wrong is an option, or the platform's.
+            file = f"Pulumi.{stack_of(name)}.yaml"
+            raise OpsError(str(error).replace(file, f"Ephemeral stack {name}", 1)) from None
         made = record is not None and record.namespace
         EphemeralCluster(name, settings).refuse_taken(state_id, made=made)
         if stack.asks_policies:

@@ -19,6 +19,7 @@ from ops.ephemeral_place import Place
 from ops.ephemeral_stack import Record
 from ops.errors import OpsError
 from stacks.ephemeral_settings import moment, moment_text
+from stacks.problems import Problem, SettingsError
 
 SERVER = "https://one.invalid"
 LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
@@ -126,6 +127,19 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 class TestUp:
+    def test_a_wrong_option_is_not_said_to_be_in_a_file(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(stack: str, *_: object) -> None:
+            wrong = Problem(key="image", value="it:latest", why="can change.", instead="Write a version.")
+            raise SettingsError(stack, [wrong])
+
+        monkeypatch.setattr(ops.ephemeral, "load", refused)
+        said = world.run("up", "one", "--image", "it:latest").exception
+        assert isinstance(said, OpsError)
+        assert str(said).startswith("Ephemeral stack one: "), "nobody has written Pulumi.ephemeral-one.yaml"
+        assert "it:latest" in str(said)
+
     def test_a_new_stack_has_an_id_that_nobody_can_guess_or_lose(self, world: World) -> None:
         for _ in range(2):
             assert world.run("up", "one").exit_code == 0
