@@ -199,7 +199,7 @@ def ended(process: subprocess.Popen[str], seconds: float = 240) -> subprocess.Co
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def appeared(file: Path, seconds: float = 60) -> None:
+def appeared(file: Path, seconds: float = 240) -> None:
     """Waits for a file."""
     until = time.monotonic() + seconds
     while not file.exists():
