@@ -6,13 +6,13 @@ https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import httpx
 
+from ops import github
 from ops.errors import OpsError
 
 
@@ -32,25 +32,20 @@ def of_closed(repository: str, names: Iterable[str]) -> Closed:
     numbers = {name: match[1] for name in names if (match := re.fullmatch(r"pr-([1-9]\d*)", name))}
     if not numbers:
         return Closed()
-    token = os.environ.get("GH_TOKEN")
-    if not token:
-        raise OpsError("GH_TOKEN is not set: a token that may read pull requests.")
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-    root = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     closed, unsaid = set[str](), list[str]()
-    with httpx.Client(base_url=root, headers=headers, timeout=30) as github:
+    with github.client("read pull requests") as client:
         for name, number in numbers.items():
             try:
-                closed |= {name} if _closed(github, repository, number) else set()
+                closed |= {name} if _closed(client, repository, number) else set()
             except OpsError as error:
                 # Of one that there is not, a person's own pr-999: the others end all the same.
                 unsaid.append(str(error))
     return Closed(frozenset(closed), tuple(unsaid))
 
 
-def _closed(github: httpx.Client, repository: str, number: str) -> bool:
+def _closed(client: httpx.Client, repository: str, number: str) -> bool:
     try:
-        answer = github.get(f"/repos/{repository}/pulls/{number}")
+        answer = client.get(f"/repos/{repository}/pulls/{number}")
         answer.raise_for_status()
     except httpx.HTTPStatusError as error:
         raise OpsError(

@@ -33,16 +33,17 @@ def touched(checkout: Path, base: str) -> list[str]:
     repository = Repository(checkout)
     if repository.commit(base) is None:
         raise OpsError(f"There is no commit {base}: git fetch origin, or write another --base.")
-    gone = repository.git("diff", "--name-only", "--no-renames", "--diff-filter=D", "-z", f"{base}...HEAD")
-    for file in filter(None, gone.split("\0")):
-        if settings := _OF_ONE[0].fullmatch(file):
+    changed = repository.git("diff", "--name-status", "--no-renames", "-z", f"{base}...HEAD").split("\0")
+    # A letter, its file, and so on.
+    files = dict(zip(changed[1::2], changed[::2], strict=False))
+    for file, what in files.items():
+        if what == "D" and (settings := _OF_ONE[0].fullmatch(file)):
             stack = settings["stack"]
             raise OpsError(
                 f"{file} goes, and nobody would see what becomes of {stack}: make destroy STACK={stack} first, "
                 "or leave it."
             )
-    files = repository.git("diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD").split("\0")
-    return sorted(of_files(filter(None, files), _stacks(checkout)))
+    return sorted(of_files(files, _stacks(checkout)))
 
 
 def of_files(files: Iterable[str], stacks: Iterable[str]) -> set[str]:

@@ -5,7 +5,6 @@ https://docs.github.com/en/rest/issues/comments
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 
+from ops import github
 from ops.errors import OpsError
 
 _BOT: Final = "github-actions[bot]"
@@ -60,7 +60,7 @@ def _ours(client: httpx.Client, root: str, number: int) -> Iterator[tuple[int, s
 @contextmanager
 def _github() -> Iterator[httpx.Client]:
     """GitHub, whose refusals are one line."""
-    with _client() as client:
+    with github.client("write comments on pull requests") as client:
         try:
             yield client
         except httpx.HTTPStatusError as error:
@@ -68,22 +68,6 @@ def _github() -> Iterator[httpx.Client]:
             raise OpsError(f"GitHub refuses the comment: {error.response.status_code} {said}") from None
         except httpx.HTTPError as error:
             raise OpsError(f"GitHub does not answer: {error}") from None
-
-
-def _client() -> httpx.Client:
-    token = os.environ.get("GH_TOKEN")
-    if not token:
-        raise OpsError("GH_TOKEN is not set: a token that may write comments on pull requests.")
-    return httpx.Client(
-        base_url=os.environ.get("GITHUB_API_URL", "https://api.github.com"),
-        headers={
-            "Authorization": f"Bearer {token}",
-            "Accept": "application/vnd.github+json",
-            "X-GitHub-Api-Version": "2022-11-28",
-        },
-        timeout=30,
-        transport=httpx.HTTPTransport(retries=3),
-    )
 
 
 def _is_json(response: httpx.Response) -> bool:
