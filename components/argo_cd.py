@@ -21,6 +21,7 @@ from components.argo_route import ArgoCdRoute, ArgoCdRouteArgs
 from components.argo_secrets import GitCredential, repository_secret
 from components.argo_workloads import ArgoCdResources, disruption_budgets, run
 from components.edge import Exposure, authority
+from components.hardening import restricted_namespace
 from components.upstream.images import use_registry
 from components.upstream.install import install
 from components.upstream.objects import KubernetesObject, parse_manifest, transform
@@ -163,12 +164,5 @@ def _put_into_namespace(objects: list[KubernetesObject]) -> None:
 
 
 def _namespace() -> KubernetesObject:
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": NAMESPACE,
-            # Whoever runs a pod here can be the controller, which may do anything to the cluster.
-            "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
-        },
-    }
+    # Whoever runs a pod here can be the controller, which may do anything to the cluster.
+    return restricted_namespace(NAMESPACE)

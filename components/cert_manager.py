@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 import yaml
 
+from components.hardening import restricted_namespace
 from components.nodes import EDGE_NODE_SELECTOR
 from components.upstream.chart import Chart, render, renderer
 from components.upstream.images import use_registry
@@ -126,12 +127,5 @@ def _await_ca_bundle(configuration: KubernetesObject) -> None:
 
 
 def _namespace() -> KubernetesObject:
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": NAMESPACE,
-            # Whoever runs a pod here can read the keys of every certificate.
-            "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
-        },
-    }
+    # Whoever runs a pod here can read the keys of every certificate.
+    return restricted_namespace(NAMESPACE)

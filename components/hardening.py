@@ -12,6 +12,15 @@ def without_privileges() -> dict[str, Any]:
     return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
+def restricted_namespace(name: str) -> KubernetesObject:
+    """A namespace in which Pod Security takes no pod with privileges."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    }
+
+
 def harden(workload: KubernetesObject) -> None:
     """Takes all privileges from a workload's containers, in place; what they run as stays upstream's."""
     pod_spec(workload).setdefault("securityContext", {})["seccompProfile"] = dict(SECCOMP)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +12,8 @@ import typer
 
 from ops import policy_pack, stack_file
 from ops import touched as by_files
-from ops.errors import OpsError
 from ops.preview.command import Form, previewed
-from ops.workspace import CHECKOUT, Workspace
+from ops.workspace import CHECKOUT, Workspace, pulumi
 
 Repository = Annotated[str, typer.Option(help="OWNER/NAME on GitHub.")]
 Number = Annotated[int, typer.Option(help="The pull request's number.")]
@@ -116,10 +114,8 @@ def comments(
 
 
 def _become_pulumi(*arguments: str) -> None:
-    pulumi = shutil.which("pulumi")
-    if pulumi is None:
-        raise OpsError("pulumi is not on PATH: install the Pulumi CLI.")
-    os.execv(pulumi, [pulumi, *arguments])  # noqa: S606 - the person's own pulumi takes over from here
+    program = pulumi()
+    os.execv(program, [program, *arguments])  # noqa: S606 - the person's own pulumi takes over from here
 
 
 def _logged_in() -> bool:

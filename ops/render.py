@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from components.tts.service import TtsService
 from ops import interrupts, manifests, own_state, stack_file
 from ops.errors import OpsError
 from ops.manifests import Manifests, Object
+from ops.workspace import pulumi as pulumi_cli
 from stacks import arguments
 from stacks.choices import Delivery
 from stacks.problems import NAMESPACE
@@ -43,10 +43,7 @@ def delivered(root: Path) -> list[str]:
 
 def objects(stack: Stack) -> list[Object]:
     """Every object in the service's namespace."""
-    if shutil.which("pulumi") is None:
-        raise OpsError(
-            f"pulumi is not on PATH: run make render STACK={stack.name}, or put the Pulumi CLI on PATH."
-        )
+    pulumi_cli(f"run make render STACK={stack.name}, or put the Pulumi CLI on PATH")
     # Some plugin may still write while it is taken away.
     with tempfile.TemporaryDirectory(prefix="tts-platform-render-", ignore_cleanup_errors=True) as scratch:
         directory = Path(scratch)

@@ -129,9 +129,7 @@ class Workspace:
         self, *arguments: str, capture: bool = False, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Runs the real `pulumi` in the checkout. Its output goes to the person unless captured."""
-        program = shutil.which("pulumi")
-        if program is None:
-            raise OpsError("pulumi is not on PATH: run make up, or put the Pulumi CLI on PATH.")
+        program = pulumi("run make up, or put the Pulumi CLI on PATH")
         environment = {
             **os.environ,
             **own_state.environment(self.directory / "state", aws=self.stack != own_state.LOCAL),
@@ -186,15 +184,20 @@ class OwnBackend:
 
     def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
         """Runs `pulumi` as its person would. Its output goes to them unless captured."""
-        program = shutil.which("pulumi")
-        if program is None:
-            raise OpsError("pulumi is not on PATH: install the Pulumi CLI.")
-        command = [program, *arguments, "--stack", self.stack, "--cwd", str(CHECKOUT)]
+        command = [pulumi(), *arguments, "--stack", self.stack, "--cwd", str(CHECKOUT)]
         with left_to_the_child():
             run = subprocess.run(command, stdout=subprocess.PIPE if capture else None, text=True, check=False)
         if run.returncode != 0:
             raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed.")
         return run
+
+
+def pulumi(otherwise: str = "install the Pulumi CLI") -> str:
+    """The path of the CLI. Raises OpsError, with what to do, where there is none on PATH."""
+    found = shutil.which("pulumi")
+    if found is None:
+        raise OpsError(f"pulumi is not on PATH: {otherwise}.")
+    return found
 
 
 def _rewrite(file: Path, settings: Mapping[str, Any]) -> None:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ops.errors import OpsError
 from ops.interrupts import left_to_the_child
 from ops.preview.plan import Plan, parsed
-from ops.workspace import CHECKOUT, Workspace
+from ops.workspace import CHECKOUT, Workspace, pulumi
 
 _STREAMED: Final = "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
 
 
 def of_own_backend(stack: str, arguments: Sequence[str] = ()) -> Plan:
     """The plan for a stack in the backend that `pulumi login` chose."""
-    program = shutil.which("pulumi")
-    if program is None:
-        raise OpsError("pulumi is not on PATH: install the Pulumi CLI.")
     command = [
-        program,
+        pulumi(),
         "preview",
         "--json",
         "--non-interactive",
