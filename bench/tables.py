@@ -1,0 +1,47 @@
+"""Figures side by side, for a terminal and for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from bench.results import Results, Series
+
+
+def table(results: Results, figure: str) -> Table:
+    """A row a case, a column a side, and the ratio of each further side to the first."""
+    series = results.of(figure)
+    sides = list(dict.fromkeys(item.side for item in series))
+    shown = Table(title=f"{results.name}: {figure} ({series[0].unit})")
+    shown.add_column("case")
+    for index, side in enumerate(sides):
+        shown.add_column(side, justify="right")
+        if index:
+            shown.add_column(f"/ {sides[0]}", justify="right")
+    for case in dict.fromkeys(item.case for item in series):
+        shown.add_row(case, *_cells(sides, {item.side: item for item in series if item.case == case}))
+    return shown
+
+
+def _cells(sides: Sequence[str], found: dict[str, Series]) -> list[str]:
+    first = found.get(sides[0])
+    cells: list[str] = []
+    for index, side in enumerate(sides):
+        item = found.get(side)
+        cells.append("-" if item is None else number(item.median) + _spread(item))
+        if index:
+            known = item is not None and first is not None and first.median
+            cells.append(f"{item.median / first.median:.2f}" if known and item and first else "-")
+    return cells
+
+
+def _spread(series: Series) -> str:
+    if len(series.values) < 3:
+        return ""
+    return f" ({number(min(series.values))} to {number(max(series.values))})"
+
+
+def number(value: float) -> str:
+    """Three figures, which is more than a shared machine is good for."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
