@@ -8,17 +8,18 @@ PYTHON ?= python3
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
 TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST PULL_REQUESTS FILE TRIAL TTL \
-	COMMENTS STACKS OF
+	COMMENTS STACKS OF ONLY
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+BENCH_INSTALLED := $(VENV)/.installed-bench
 # The engine's language host runs the first python on PATH: the venv's own.
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-packages check preview touched comment comments deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral ephemeral-list ephemeral-extend ephemeral-down reap
+.PHONY: bench help up down status test test-packages check preview touched comment comments deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral ephemeral-list ephemeral-extend ephemeral-down reap
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -191,6 +192,17 @@ test: test-packages check ## Everything: checks, the real engine, a real cluster
 test-packages:
 	@for program in espeak-ng ps; do command -v $$program >/dev/null || { \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends espeak-ng procps >/dev/null || true; }; done
+
+# The load generator is a Debian package; k6, fortio and KWOK are built from their Go modules like everything else.
+bench: $(INSTALLED) $(BENCH_INSTALLED) ## Measure, with tables and plots: make bench ONLY=edge|rollout|program|scale (QUICK=1 to try)
+	@command -v h2load >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client >/dev/null; }
+	@$(PY) -m local upstream
+	@$(call with-tools,--group pulumi --group cluster --group gitops --group bench) $(PY) -m tests.bench run $(if $(QUICK),--quick) \
+		$(if $(KEEP_CLUSTER),--keep-cluster) -- $(if $(ONLY),"$$ONLY")
+
+$(BENCH_INSTALLED): tests/bench/requirements.txt $(INSTALLED)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt
+	@touch $@
 
 fmt: $(INSTALLED) ## Format the code and write the README's settings table anew
 	@$(VENV)/bin/ruff format .

@@ -69,13 +69,15 @@ def port(name: Name = "default") -> None:
 
 @app.command()
 def tools(
-    group: Annotated[str | None, typer.Option(help="Only these: pulumi, cluster, gitops or checks.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Only these: pulumi, cluster, gitops, checks or bench.")
+    ] = None,
 ) -> None:
     """Builds what is missing and prints the directory that holds every binary, for PATH.
 
-    Without a group: what every cluster needs, which leaves gitops out.
+    Without a group: what every cluster needs.
     """
-    print(toolchain.ensure(console, *filter(None, [group])))
+    print(toolchain.ensure(console, *(group or ())))
 
 
 @app.command()

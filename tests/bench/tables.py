@@ -1,4 +1,4 @@
-"""Figures side by side, for a terminal and for a page."""
+"""Figures side by side, for a terminal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from bench.results import Results, Series
+from tests.bench.results import Results, Series
 
 
-def table(results: Results, figure: str) -> Table:
+def tables(results: Results) -> list[Table]:
+    """One for each figure."""
+    return [_table(results, figure) for figure in results.figures]
+
+
+def _table(results: Results, figure: str) -> Table:
     """A row a case, a column a side, and the ratio of each further side to the first."""
     series = results.of(figure)
     sides = list(dict.fromkeys(item.side for item in series))
-    shown = Table(title=f"{results.name}: {figure} ({series[0].unit})")
+    shown = Table(title=f"{results.title}: {figure} ({series[0].unit})", title_justify="left")
     shown.add_column("case")
     for index, side in enumerate(sides):
         shown.add_column(side, justify="right")
@@ -37,7 +42,7 @@ def _cells(sides: Sequence[str], found: dict[str, Series]) -> list[str]:
 
 
 def _spread(series: Series) -> str:
-    if len(series.values) < 3:
+    if len(series.values) < 2:
         return ""
     return f" ({number(min(series.values))} to {number(max(series.values))})"
 

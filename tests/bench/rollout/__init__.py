@@ -1,0 +1,1 @@
+"""How long what goes wrong, and what is changed, takes to be right."""
