@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from local.cluster.layout import Cluster
 from tests.cluster.deployed import Deployed
 from tests.cluster.started import add_images
 
-CLUSTER = "bench"
+CLUSTER = os.environ.get("TTS_BENCH_CLUSTER", "bench")
 
 
 @dataclass(frozen=True, kw_only=True)
