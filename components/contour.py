@@ -53,6 +53,13 @@ _TIMEOUTS = {
     "connect-timeout": "2s",
 }
 
+_AT_A_TIME = 32768
+"""Requests, WebSockets among them, that one Envoy carries to one service. Envoy's own limit of 1,024 refuses the next
+WebSocket with a 503 although nothing is busy; docs/benchmarks.md has the memory that each one takes."""
+
+_RETRIES_AT_A_TIME = 128
+"""Envoy's own limit of 3 is less than what waits for a pod that dies. Only what no pod has heard of is tried again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContourArgs:
@@ -133,6 +140,15 @@ def _configure(configuration: dict[str, Any]) -> None:
     configuration["accesslog-format"] = "json"
     configuration["tls"]["minimum-protocol-version"] = "1.2"
     configuration["timeouts"] = dict(_TIMEOUTS)
+    # WebSockets count as connections and as requests.
+    configuration["cluster"] = {
+        "circuit-breakers": {
+            "max-connections": _AT_A_TIME,
+            "max-pending-requests": _AT_A_TIME,
+            "max-requests": _AT_A_TIME,
+            "max-retries": _RETRIES_AT_A_TIME,
+        }
+    }
 
 
 def _certgen_changes(tag: str) -> list[Change]:

@@ -1,7 +1,7 @@
 """The way in: a certificate, and the route from Envoy to the speech pods.
 
-Never retries: a synthesis that failed half way has cost a GPU seconds already, and a second one would cost them again
-while the client has long heard the first half.
+Tries again only what no pod has heard of: a synthesis that failed half way has cost a GPU seconds already, and a second
+one would cost them again while the client has long heard the first half.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,14 @@ import pulumi_kubernetes as kubernetes
 
 from components.certificate import certificate, virtual_host, wait_for
 from components.edge import STREAM_IDLE
+
+_RETRIES = {
+    # A pod that has just died refuses connections, and closes those that are kept, until Envoy hears that it is gone.
+    # https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on
+    "retryOn": ["connect-failure", "reset-before-request"],
+    # The balancing may name the same pod again.
+    "count": 3,
+}
 
 _TLS_SECRET = "speech-tls"  # noqa: S105 - a name, not a secret
 
@@ -77,6 +85,7 @@ def _route(args: RouteArgs, prefix: str, *, websockets: bool) -> dict[str, Any]:
         "timeoutPolicy": {"response": "infinity", "idle": STREAM_IDLE},
         # A synthesis holds a GPU for seconds: round robin would queue behind one while another pod is idle.
         "loadBalancerPolicy": {"strategy": "WeightedLeastRequest"},
+        "retryPolicy": _RETRIES,
     }
     if websockets:
         route["enableWebsockets"] = True

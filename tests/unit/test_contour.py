@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from components.contour import Contour, ContourArgs
 from components.edge import ENVOY_HEALTH_PORT, STREAM_IDLE_SECONDS, ClientAddress, Exposure
@@ -170,6 +171,14 @@ def test_configuration_is_for_streams_and_new_configuration_makes_new_pods() -> 
         assert line in written
     template = recording.object("Deployment", "contour")["spec"]["template"]
     assert template["metadata"]["annotations"]["tts-platform/configuration"]
+
+
+def test_more_websockets_than_envoy_takes_by_itself() -> None:
+    written = yaml.safe_load(contour().object("ConfigMap", "contour")["data"]["contour.yaml"])
+    limits = written["cluster"]["circuit-breakers"]
+    for limit in ("max-connections", "max-pending-requests", "max-requests"):
+        assert limits[limit] > 1024, "the 1,025th is refused although nothing is busy"
+    assert limits["max-retries"] > 3
 
 
 def test_one_of_two_contours_survives_a_drain() -> None:

@@ -277,8 +277,11 @@ class TestRoute:
     def every_route(self, holds: Callable[[Any], bool]) -> bool:
         return all(holds(route) for route in self.routes())
 
-    def test_a_synthesis_is_never_retried(self) -> None:
-        assert self.every_route(lambda route: "retryPolicy" not in route), "it would cost the GPU twice"
+    def test_only_what_no_pod_has_heard_of_is_tried_again(self) -> None:
+        unheard = {"connect-failure", "reset-before-request"}
+        assert self.every_route(lambda route: set(route["retryPolicy"]["retryOn"]) == unheard), (
+            "it would cost the GPU twice"
+        )
 
     def test_a_long_stream_lives_and_a_dead_one_ends(self) -> None:
         assert self.every_route(

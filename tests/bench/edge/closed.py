@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import tempfile
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_RATE: Final = re.compile(r"finished in [\d.]+\w+, ([\d.]+) req/s")
-_STATUS: Final = re.compile(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx")
-_REQUESTS: Final = re.compile(r"requests: (\d+) total, .* (\d+) failed, (\d+) errored, (\d+) timeout")
+from tests.bench.edge.stage import Target
+from tests.bench.quantiles import quantile
+
+_WARM_UP: Final = 1
+"""Seconds that are not counted."""
+
+_CUT_OFF: Final = 50_000
+"""Microseconds before the end of a run."""
 
 
 @dataclass(frozen=True)
@@ -26,45 +31,53 @@ class Closed:
     p99: float
     """Milliseconds from a request to its answer."""
 
-    failed: int
-    """Requests without a 2xx."""
-
     requests: int
+    failed: int
+    """Those without a 2xx."""
 
 
-def closed(url: str, host: str, connections: int, seconds: int, *, http2: bool) -> Closed:
-    """Runs it for so many seconds, after two that are not counted."""
-    with tempfile.NamedTemporaryFile("r", suffix=".tsv") as log:
+def closed(target: Target, connections: int, seconds: int, *, http2: bool) -> Closed:
+    """Runs it for so many seconds, after one that is not counted."""
+    with tempfile.NamedTemporaryFile("r", suffix=".tsv", dir="/dev/shm") as log:
         command = [
             "h2load",
             *([] if http2 else ["--h1"]),
             f"--clients={connections}",
-            f"--threads={min(connections, 2)}",
+            "--threads=1",
             f"--duration={seconds}",
-            "--warm-up-time=2",
-            f"--header=host: {host}",
+            f"--warm-up-time={_WARM_UP}",
+            f"--connect-to={target.address}:{target.port}",
             f"--log-file={log.name}",
-            url,
+            f"{target.url}/",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        # Start in microseconds since the epoch, status, duration in microseconds.
-        lines = (line.split("\t") for line in Path(log.name).read_text(encoding="utf-8").splitlines())
-        times = sorted(int(parts[2]) / 1000 for parts in lines if parts[1].startswith("2"))
-    rate, status = _RATE.search(done.stdout), _STATUS.search(done.stdout)
-    if rate is None or status is None or not times:
-        raise RuntimeError(f"h2load has measured nothing: {done.stdout[-500:]}")
-    good, *others = (int(count) for count in status.groups())
-    counted = _REQUESTS.search(done.stdout)
-    lost = sum(int(count) for count in counted.groups()[1:]) if counted else 0
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        times, failed = _read(Path(log.name))
+
+    if done.returncode != 0 or not times:
+        raise RuntimeError(f"h2load has measured nothing: {(done.stdout + done.stderr)[-800:]}")
     return Closed(
-        rate=float(rate[1]),
-        median=_quantile(times, 0.5),
-        p95=_quantile(times, 0.95),
-        p99=_quantile(times, 0.99),
-        failed=sum(others) + lost,
-        requests=good + sum(others) + lost,
+        rate=len(times) / seconds,
+        median=quantile(times, 0.5),
+        p95=quantile(times, 0.95),
+        p99=quantile(times, 0.99),
+        requests=len(times) + failed,
+        failed=failed,
     )
 
 
-def _quantile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def _read(log: Path) -> tuple[list[float], int]:
+    """Milliseconds of each 2xx, in order of size, and how many others there were.
+
+    A line of h2load's log: start in microseconds since the epoch, status (-1 where there was none), duration in
+    microseconds. What was cut off by the end of the run is neither.
+    """
+    times, failures, last = array("d"), array("q"), 0
+    with log.open(encoding="utf-8") as lines:
+        for line in lines:
+            start, status, duration = (int(part) for part in line.split("\t")[:3])
+            last = max(last, start + duration)
+            if 200 <= status < 300:
+                times.append(duration / 1000)
+            else:
+                failures.append(start + duration)
+    return sorted(times), sum(end < last - _CUT_OFF for end in failures)

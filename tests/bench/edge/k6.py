@@ -4,33 +4,78 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-SCRIPTS: Final = Path(__file__).parent
+from tests.bench.edge.stage import Target
+
+_SCRIPTS: Final = Path(__file__).parent
 
 
-def run(script: str, variables: Mapping[str, object], *, http2: bool = False) -> dict[str, dict[str, Any]]:
-    """The summary's metrics by name, each with its values."""
-    with tempfile.TemporaryDirectory() as directory:
-        summary = Path(directory) / "summary.json"
-        given = [f"--env={key}={value}" for key, value in variables.items()]
-        command = ["k6", "run", "--quiet", "--no-usage-report", f"--summary-export={summary}", *given]
+@dataclass(frozen=True)
+class Summary:
+    """What k6 has counted, by metric."""
+
+    metrics: dict[str, dict[str, Any]]
+
+    def count(self, metric: str) -> int:
+        """Of a counter; none where it was never touched."""
+        return int(self.metrics.get(metric, {}).get("count", 0))
+
+    def value(self, metric: str, which: str) -> float:
+        """Of a trend: med, p(95), max. In milliseconds. KeyError where nothing was measured."""
+        return float(self.metrics[metric][which])
+
+
+class K6:
+    """One run, that goes on while the `with` block does something else; `summary` waits for its end."""
+
+    def __init__(self, script: str, target: Target, *, http2: bool = False, **variables: object) -> None:
+        given = {
+            "URL": target.url,
+            "SOCKETS_URL": target.sockets,
+            "CONNECT": f"{target.address}:{target.port}",
+            "NAME": f"{target.host}:{target.port}",
+            **variables,
+        }
+        self._directory = tempfile.TemporaryDirectory()
+        self._file = Path(self._directory.name) / "summary.json"
+        command = ["k6", "run", "--quiet", "--no-usage-report", f"--summary-export={self._file}"]
+        command += [f"--env={key}={value}" for key, value in given.items()]
         # Go's client takes HTTP/2 wherever it is offered, unless it is told not to.
-        environment = {**os.environ, "GODEBUG": "" if http2 else "http2client=0"}
-        done = subprocess.run(
-            [*command, str(SCRIPTS / script)], env=environment, capture_output=True, text=True, check=False
+        environment = {**os.environ, **({} if http2 else {"GODEBUG": "http2client=0"})}
+        self._process = subprocess.Popen(
+            [*command, str(_SCRIPTS / script)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        if not summary.exists():
-            raise RuntimeError(f"k6 has measured nothing: {done.stderr[-500:]}")
-        metrics: dict[str, dict[str, Any]] = json.loads(summary.read_text(encoding="utf-8"))["metrics"]
-    return metrics
+
+    def __enter__(self) -> K6:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(20)
+            self._process.kill()
+        self._directory.cleanup()
+
+    def summary(self) -> Summary:
+        """RuntimeError where k6 has measured nothing."""
+        said, _ = self._process.communicate()
+        if not self._file.exists():
+            raise RuntimeError(f"k6 has measured nothing: {said[-800:]}")
+        return Summary(metrics=json.loads(self._file.read_text(encoding="utf-8"))["metrics"])
 
 
-def there() -> bool:
-    """Whether k6 is on PATH."""
-    return shutil.which("k6") is not None
+def run(script: str, target: Target, *, http2: bool = False, **variables: object) -> Summary:
+    """One run to its end."""
+    with K6(script, target, http2=http2, **variables) as k6:
+        return k6.summary()

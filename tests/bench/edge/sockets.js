@@ -1,51 +1,95 @@
-// WebSockets that are held open, with a word each second that has to come back: what is dropped, what cannot be opened, and
-// how long a word takes. K6 counts an upgrade that fails as a socket without its `open`.
+// WebSockets that are held open, each with a ping every PING seconds that has to come back: what is dropped, and how long a
+// ping takes. Beside them RATE new ones a second: opened, configured, closed, and counted as a success once all of that went well.
 import { WebSocket } from 'k6/websockets';
 import { Counter, Trend } from 'k6/metrics';
 
-const opened = new Counter('sockets_opened');
-const failed = new Counter('sockets_failed');
-const dropped = new Counter('sockets_dropped');
-const echo = new Trend('echo', true);
+const opened = new Counter('held_opened');
+const refused = new Counter('held_refused');
+const dropped = new Counter('held_dropped');
+const pinged = new Trend('ping', true);
+const upgraded = new Counter('upgrades');
+const failed = new Counter('upgrades_failed');
+
+const seconds = Number(__ENV.SECONDS);
+const ping = Number(__ENV.PING);
+const each = Number(__ENV.SOCKETS) < 50 ? 1 : 25;
+const url = `${__ENV.SOCKETS_URL}/v1/audio/speech/stream`;
+const config = JSON.stringify({ type: 'session.config', response_format: 'pcm', stream_audio: true });
+const close = JSON.stringify({ type: 'session.close' });
 
 export const options = {
+  hosts: { [__ENV.NAME]: __ENV.CONNECT },
   insecureSkipTLSVerify: true,
   summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max'],
   scenarios: {
     held: {
       executor: 'per-vu-iterations',
-      vus: Number(__ENV.SOCKETS),
+      exec: 'held',
+      vus: Number(__ENV.SOCKETS) / each,
       iterations: 1,
-      maxDuration: `${Number(__ENV.SECONDS) + 60}s`,
+      maxDuration: `${seconds + 30}s`,
+      gracefulStop: '0s',
+    },
+    upgrades: {
+      executor: 'constant-arrival-rate',
+      exec: 'upgrade',
+      // Once those that are held are open.
+      startTime: `${__ENV.OPENING}s`,
+      rate: Number(__ENV.RATE),
+      timeUnit: '1s',
+      duration: `${seconds - Number(__ENV.OPENING) - 2}s`,
+      preAllocatedVUs: 50,
+      maxVUs: 400,
     },
   },
 };
 
-export default function () {
-  const end = Date.now() + Number(__ENV.SECONDS) * 1000;
-  const socket = new WebSocket(__ENV.URL, null, { headers: { Host: __ENV.HOST } });
+export function held() {
+  const end = Date.now() + seconds * 1000;
+  for (let number = 0; number < each; number += 1) {
+    // Not all at once: what is measured is holding.
+    setTimeout(() => hold(end), Math.random() * Number(__ENV.OPENING) * 800);
+  }
+}
+
+function hold(end) {
+  const socket = new WebSocket(url);
   let open = false;
   let meant = false;
-  socket.addEventListener('open', () => {
+  let timer = 0;
+  let sent = 0;
+  socket.onopen = () => {
     open = true;
     opened.add(1);
-    const word = setInterval(() => {
+    socket.send(config);
+    timer = setInterval(() => {
       if (Date.now() >= end) {
         meant = true;
-        clearInterval(word);
+        clearInterval(timer);
         socket.close();
         return;
       }
-      socket.send(String(Date.now()));
-    }, 1000);
-    socket.addEventListener('close', () => clearInterval(word));
-  });
-  socket.addEventListener('message', (event) => echo.add(Date.now() - Number(event.data)));
-  socket.addEventListener('close', () => {
-    if (!open) failed.add(1);
+      sent = Date.now();
+      socket.ping();
+    }, ping * 1000);
+  };
+  socket.onpong = () => pinged.add(Date.now() - sent);
+  socket.onclose = () => {
+    clearInterval(timer);
+    if (!open) refused.add(1);
     else if (!meant) dropped.add(1);
-  });
-  socket.addEventListener('error', () => {
-    if (!open) failed.add(1);
-  });
+  };
+  socket.onerror = () => {};
+}
+
+export function upgrade() {
+  const socket = new WebSocket(url);
+  let open = false;
+  socket.onopen = () => {
+    open = true;
+    socket.send(config);
+    socket.send(close);
+  };
+  socket.onclose = (event) => (open && event.code === 1000 ? upgraded : failed).add(1);
+  socket.onerror = () => {};
 }

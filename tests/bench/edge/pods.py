@@ -1,0 +1,146 @@
+"""Pods behind the proxies: one that dies under load, and three that are busy for uneven times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import psutil
+
+from tests.bench.edge import k6
+from tests.bench.edge.k6 import K6
+from tests.bench.edge.stage import BENCH, ENVOY, NGINX, PATIENCE, Stage, Target
+from tests.bench.results import Drawn, Results, Shape
+from tests.bench.run import Run
+from tests.cluster import faults
+from tests.cluster.running import eventually
+
+_RATE: Final = 6
+"""Utterances a second in the comparison of balancing."""
+
+
+def killed(run: Run, stage: Stage) -> Results:
+    """`kill -9` of one of three servers under speech; kubelet starts it again in its pod."""
+    results = Results(
+        name="edge-killed-pod",
+        title="One of three pods killed under load",
+        notes=[
+            "20 utterances a second, open loop, for 12 s; one of three speech servers gets a kill -9 after 5 s.",
+            "`Envoy` is the HTTPProxy as the program makes it, which tries again what no pod has heard of; `no "
+            "retry` does not. nginx knows the three "
+            "pods by address (least_conn) and goes on to the next one when it cannot connect, as it does by default.",
+        ],
+        drawn=[
+            Drawn(figure="failed", shape=Shape.DISTRIBUTION),
+            Drawn(figure="p95", shape=Shape.DISTRIBUTION),
+        ],
+    )
+    for _ in range(run.times(5)):
+        for side, target, change in _sides(stage):
+            run.say(f"a pod killed, {side}")
+            if change is not None:
+                stage.route("queueing", change)
+                time.sleep(2)
+            with K6("speech.js", target, RATE=20, SECONDS=run.times(12, 8)) as load:
+                time.sleep(5)
+                _kill_one(stage)
+                summary = load.summary()
+            spoken, failed = summary.count("utterances_spoken"), summary.count("utterances_failed")
+            if not spoken:
+                raise RuntimeError(f"{side}: nothing was spoken")
+            results.add(side, "of 240 utterances", "failed", "utterances", failed)
+            results.add(side, "of 240 utterances", "p95", "ms", summary.value("short", "p(95)"))
+            results.add(side, "of 240 utterances", "longest", "ms", summary.value("short", "max"))
+            _all_back(stage)
+    stage.route("queueing")
+    return results
+
+
+def balanced(run: Run, stage: Stage) -> Results:
+    """Least request against round robin, with syntheses of uneven length."""
+    results = Results(
+        name="edge-balance",
+        title="Least request against round robin, uneven utterances",
+        notes=[
+            "Three pods that speak one utterance at a time. Open loop; one utterance in seven is thirty "
+            "sentences long, the "
+            "others one. The figures are of the short ones: what they take beyond their own time they have "
+            "waited for a long one.",
+        ],
+        drawn=[Drawn(figure=figure, shape=Shape.BARS) for figure in ("median", "p95", "p99")],
+    )
+    for _ in range(run.times(4)):
+        for method, case, target, prepare in _balances(stage):
+            run.say(f"{method}, {case}")
+            prepare()
+            time.sleep(2)
+            # Seven and three have no common divisor, or round robin would send all the long ones to one pod.
+            summary = k6.run("speech.js", target, RATE=_RATE, SECONDS=run.times(25, 5), LONG_EVERY=7, LONG=30)
+            results.add(method, case, "failed", "utterances", summary.count("utterances_failed"))
+            for figure, which in (("median", "med"), ("p95", "p(95)"), ("p99", "p(99)")):
+                results.add(method, case, figure, "ms", summary.value("short", which))
+    stage.route("queueing")
+    stage.nginx(stage.configuration)
+    return results
+
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def _sides(stage: Stage) -> list[tuple[str, Target, Change | None]]:
+    envoy, nginx = stage.ways("queueing")
+
+    def as_it_is(_: dict[str, Any]) -> None:
+        pass
+
+    def never_again(route: dict[str, Any]) -> None:
+        del route["retryPolicy"]
+
+    return [
+        (ENVOY, envoy, as_it_is),
+        (f"{ENVOY}, no retry", envoy, never_again),
+        (NGINX, nginx, None),
+    ]
+
+
+def _balances(stage: Stage) -> list[tuple[str, str, Target, Callable[[], None]]]:
+    envoy, nginx = stage.ways("queueing")
+
+    def in_turn(route: dict[str, Any]) -> None:
+        route["loadBalancerPolicy"] = {"strategy": "RoundRobin"}
+
+    configuration = stage.configuration
+    turns = replace(configuration, balance={})
+    return [
+        ("least request", ENVOY, envoy, lambda: stage.route("queueing")),
+        ("round robin", ENVOY, envoy, lambda: stage.route("queueing", in_turn)),
+        ("least request", NGINX, nginx, lambda: stage.nginx(configuration)),
+        ("round robin", NGINX, nginx, lambda: stage.nginx(turns)),
+    ]
+
+
+def _servers(stage: Stage) -> list[psutil.Process]:
+    found = faults.matching(stage.cluster, faults.program("python3", "-m", "espeak_server"))
+    return [process for process in found if process.environ().get("HOSTNAME", "").startswith("queueing-")]
+
+
+def _kill_one(stage: Stage) -> None:
+    servers = _servers(stage)
+    if len(servers) != 3:
+        raise RuntimeError(f"there are {len(servers)} servers, not three, so that nothing would be shown")
+    servers[0].kill()
+
+
+def _all_back(stage: Stage) -> None:
+    eventually(
+        lambda: len(stage.running.ready_pods(BENCH, "app=queueing")) == 3, PATIENCE, "all three are ready"
+    )
+    # kubelet waits longer before each further start of a container: a new pod begins anew.
+    stage.kubectl("rollout", "restart", "deployment/queueing", "--namespace", BENCH)
+    stage.kubectl("rollout", "status", "deployment/queueing", "--namespace", BENCH, "--timeout=120s")
+    eventually(
+        lambda: len(stage.running.all_pods(BENCH, "app=queueing")) == 3, PATIENCE, "the old ones are gone"
+    )
+    stage.nginx(stage.configuration)

@@ -1,0 +1,103 @@
+"""Small requests: as many as go through, and so many a second."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.bench.edge import k6
+from tests.bench.edge.closed import closed
+from tests.bench.edge.stage import DIRECT, DIRECT_HTTP2, Stage, Target
+from tests.bench.results import Drawn, Results, Shape
+from tests.bench.run import Run
+
+_CONNECTIONS: Final = (1, 10, 50, 200)
+_RATES: Final = (50, 500, 1000)
+"""Requests a second. A speech service with a hundred GPUs has some tens."""
+
+_PROTOCOLS: Final = {"HTTP/1.1": False, "HTTP/2": True}
+
+
+def at_full_speed(run: Run, stage: Stage) -> Results:
+    """Closed loop: every connection asks again as soon as it is answered."""
+    results = Results(
+        name="edge-small-closed",
+        title="Small requests, as many as go through",
+        notes=[
+            "Two-byte answers over TLS 1.3 (ECDSA P-256, AES-128-GCM), keep-alive; h2load, the proxy and the "
+            "backend share the "
+            "machine's cores, so that the rate is one over what all three cost together.",
+            "`no proxy` is the backend without TLS: what is left of each figure when no proxy costs anything.",
+            "Both proxies write an access log of the same fields as JSON.",
+        ],
+        drawn=[
+            Drawn(figure="requests per second", shape=Shape.BARS),
+            Drawn(figure="p95", shape=Shape.BARS, logarithmic=True),
+            Drawn(figure="processor time of the proxy", shape=Shape.BARS),
+        ],
+    )
+    seconds = run.times(4, 1)
+    for number in range(run.times(3)):
+        for protocol, http2 in _PROTOCOLS.items():
+            for connections in _CONNECTIONS:
+                for way in _turned(stage.ways("small"), number):
+                    case = f"{protocol}, {connections}"
+                    run.say(f"closed loop, {case} connections, {way.side}")
+                    used = 0.0 if way.side == DIRECT else -stage.processor_seconds(way.side)
+                    done = closed(_plain_http2(way, http2), connections, seconds, http2=http2)
+                    results.add(way.side, case, "requests per second", "1/s", done.rate)
+                    results.add(way.side, case, "median", "ms", done.median)
+                    results.add(way.side, case, "p95", "ms", done.p95)
+                    results.add(way.side, case, "p99", "ms", done.p99)
+                    results.add(way.side, case, "failed", "requests", done.failed)
+                    if way.side != DIRECT:
+                        used += stage.processor_seconds(way.side)
+                        # Also of the second before the count, at the same rate.
+                        each = used / (done.requests * (seconds + 1) / seconds)
+                        results.add(way.side, case, "processor time of the proxy", "µs/request", each * 1e6)
+    return results
+
+
+def at_a_rate(run: Run, stage: Stage) -> Results:
+    """Open loop: so many a second, however long each takes."""
+    results = Results(
+        name="edge-small-open",
+        title="Small requests at a fixed rate",
+        notes=[
+            "k6, constant arrival rate: a slow answer holds no other request back, so none is left out of the "
+            "figures "
+            "(coordinated omission).",
+            "`not sent`: iterations that k6 had no client left for.",
+        ],
+        drawn=[
+            Drawn(figure="median", shape=Shape.BARS),
+            Drawn(figure="p95", shape=Shape.BARS),
+            Drawn(figure="p99", shape=Shape.BARS),
+        ],
+    )
+    for number in range(run.times(3)):
+        for protocol, http2 in _PROTOCOLS.items():
+            for rate in _RATES:
+                for way in _turned(stage.ways("small"), number):
+                    if http2 and way.side == DIRECT:
+                        continue  # k6 speaks HTTP/2 only over TLS.
+                    case = f"{protocol}, {rate}/s"
+                    run.say(f"open loop, {case}, {way.side}")
+                    seconds = run.times(6, 2)
+                    done = k6.run("small.js", way, http2=http2, RATE=rate, SECONDS=seconds, CLIENTS=200)
+                    for figure, which in (("median", "med"), ("p95", "p(95)"), ("p99", "p(99)")):
+                        results.add(way.side, case, figure, "ms", done.value("http_req_duration", which))
+                    failed = done.value("http_req_failed", "passes")
+                    results.add(way.side, case, "failed", "requests", failed)
+                    results.add(way.side, case, "not sent", "requests", done.count("dropped_iterations"))
+    return results
+
+
+def _turned(ways: list[Target], number: int) -> list[Target]:
+    """Each side is the first of a round as often as the others."""
+    return [*ways[number % len(ways) :], *ways[: number % len(ways)]]
+
+
+def _plain_http2(way: Target, http2: bool) -> Target:
+    if not http2 or way.side != DIRECT:
+        return way
+    return Target(way.side, way.host, way.address, DIRECT_HTTP2, tls=False)

@@ -1,0 +1,171 @@
+"""WebSockets held open while the proxy's configuration changes under them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from tests.bench.edge.k6 import K6
+from tests.bench.edge.nginx import Nginx
+from tests.bench.edge.stage import BENCH, ENVOY, NGINX, Stage, Target
+from tests.bench.results import Drawn, Results, Shape
+from tests.bench.run import Run
+
+_RELOADS: Final = 10
+_FURTHER: Final = 200
+"""Routes that are added."""
+
+_PING: Final = 5
+"""Seconds between two pings on a socket."""
+
+_UPGRADES: Final = 10
+"""New sockets a second beside those that are held."""
+
+_BETWEEN: Final = 2.5
+"""Seconds from one reload to the next."""
+
+_AFTER: Final = 12
+"""Seconds for which everything is held once the last change is made."""
+
+_IMPATIENT: Final = "10s"
+"""For nginx with a limit on the life of its old workers. ingress-nginx sets 240 s; here a change has not as long."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One proxy, and how its configuration is changed."""
+
+    side: str
+    target: Target
+    reload: Callable[[int], None]
+    add_routes: Callable[[], None]
+    take_back: Callable[[], None]
+    process: str
+
+
+def held(run: Run, stage: Stage) -> Results:
+    """50, 500 and 2,000 of them, over ten reloads and 200 new routes."""
+    results = Results(
+        name="edge-sockets",
+        title="WebSockets held through ten reloads and 200 new routes",
+        notes=[
+            f"Each held socket is pinged every {_PING} s; {_UPGRADES} new ones a second are opened, configured "
+            f"and closed "
+            "meanwhile. A reload of nginx: another configuration and `nginx -s reload`. Of Envoy: another "
+            "timeout in the "
+            "HTTPProxy of the very route, by the API.",
+            f"`nginx, {_IMPATIENT}` has worker_shutdown_timeout {_IMPATIENT}, so that old workers end; "
+            f"ingress-nginx has 240s. "
+            "Without it they live as long as their longest socket, and each reload adds as many again.",
+            "`memory` is what the proxy holds at the end of it, with all sockets still open.",
+        ],
+        drawn=[
+            Drawn(figure="dropped", shape=Shape.BARS),
+            Drawn(figure="upgrades that succeed", shape=Shape.BARS),
+            Drawn(figure="ping, p95", shape=Shape.BARS),
+            Drawn(figure="memory", shape=Shape.BARS),
+        ],
+    )
+    for sockets in (50,) if run.quick else (50, 500, 2000):
+        for way in _ways(stage):
+            run.say(f"{sockets} WebSockets, {way.side}")
+            _hold(run, stage, way, sockets, results)
+    return results
+
+
+def _hold(run: Run, stage: Stage, way: Way, sockets: int, results: Results) -> None:
+    reloads = run.times(_RELOADS, 2)
+    opening = 3 + sockets // 200
+    seconds = opening + 2 + int(reloads * _BETWEEN) + _AFTER
+    try:
+        with K6(
+            "sockets.js",
+            way.target,
+            SOCKETS=sockets,
+            SECONDS=seconds,
+            PING=_PING,
+            RATE=_UPGRADES,
+            OPENING=opening,
+        ) as k6:
+            # k6 needs a moment for its virtual machines.
+            time.sleep(opening + 2 + sockets / 500)
+            for number in range(reloads):
+                started = time.monotonic()
+                way.reload(number)
+                time.sleep(max(0.0, _BETWEEN - (time.monotonic() - started)))
+            started = time.monotonic()
+            way.add_routes()
+            results.add(way.side, f"{sockets}", "200 routes added", "s", time.monotonic() - started)
+            time.sleep(2)
+            results.add(way.side, f"{sockets}", "memory", "MiB", stage.memory(way.process))
+            results.add(way.side, f"{sockets}", "processes", "1", len(stage.processes(way.process)))
+            summary = k6.summary()
+    finally:
+        way.take_back()
+    case = f"{sockets}"
+    opened, refused = summary.count("held_opened"), summary.count("held_refused")
+    if opened + refused != sockets:
+        raise RuntimeError(f"k6 opened {opened} sockets and was refused {refused}, of {sockets}")
+    tried = summary.count("upgrades") + summary.count("upgrades_failed")
+    results.add(way.side, case, "refused", "sockets", refused)
+    results.add(way.side, case, "dropped", "sockets", summary.count("held_dropped"))
+    results.add(way.side, case, "upgrades that succeed", "%", 100 * summary.count("upgrades") / tried)
+    results.add(way.side, case, "ping, median", "ms", summary.value("ping", "med"))
+    results.add(way.side, case, "ping, p95", "ms", summary.value("ping", "p(95)"))
+    results.add(way.side, case, "ping, max", "ms", summary.value("ping", "max"))
+
+
+def _ways(stage: Stage) -> list[Way]:
+    envoy, nginx, *_ = stage.ways("speech")
+    patient = stage.configuration
+    return [
+        Way(
+            side=ENVOY,
+            target=envoy,
+            reload=lambda number: stage.route("speech", change=_idle(f"{301 + number}s")),
+            add_routes=lambda: stage.apply(_further(stage)),
+            take_back=lambda: _remove(stage),
+            process=ENVOY,
+        ),
+        _nginx(stage, NGINX, nginx, patient),
+        _nginx(stage, f"{NGINX}, {_IMPATIENT}", nginx, replace(patient, shutdown_timeout=_IMPATIENT)),
+    ]
+
+
+def _nginx(stage: Stage, side: str, target: Target, configuration: Nginx) -> Way:
+    further = {f"route-{number}.bench.localhost": "small" for number in range(_FURTHER)}
+
+    def reload(number: int) -> None:
+        stage.nginx(replace(configuration, read_timeout=f"{301 + number}s"))
+
+    def add_routes() -> None:
+        stage.nginx(replace(configuration, names={**configuration.names, **further}))
+
+    return Way(
+        side=side,
+        target=target,
+        reload=reload,
+        add_routes=add_routes,
+        take_back=stage.restart_nginx,
+        process=NGINX,
+    )
+
+
+def _idle(timeout: str) -> Callable[[dict[str, Any]], None]:
+    def change(route: dict[str, Any]) -> None:
+        route["timeoutPolicy"]["idle"] = timeout
+
+    return change
+
+
+def _further(stage: Stage) -> list[dict[str, Any]]:
+    return [
+        stage.proxy("small", f"route-{number}", labels={"bench": "further"}) for number in range(_FURTHER)
+    ]
+
+
+def _remove(stage: Stage) -> None:
+    stage.kubectl("delete", "httpproxies", "--namespace", BENCH, "--selector=bench=further", "--wait=true")
+    stage.route("speech")

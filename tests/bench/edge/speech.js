@@ -1,0 +1,37 @@
+// Utterances at a fixed rate: one in LONG_EVERY is long, the others are short. `short` is how long the short ones took.
+import http from 'k6/http';
+import exec from 'k6/execution';
+import { Counter, Trend } from 'k6/metrics';
+
+const short = new Trend('short', true);
+const failed = new Counter('utterances_failed');
+const spoken = new Counter('utterances_spoken');
+
+const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
+const every = Number(__ENV.LONG_EVERY || 0);
+
+export const options = {
+  hosts: { [__ENV.NAME]: __ENV.CONNECT },
+  insecureSkipTLSVerify: true,
+  discardResponseBodies: true,
+  summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max'],
+  scenarios: {
+    open: {
+      executor: 'constant-arrival-rate',
+      rate: Number(__ENV.RATE),
+      timeUnit: '1s',
+      duration: `${__ENV.SECONDS}s`,
+      preAllocatedVUs: 50,
+      maxVUs: 300,
+    },
+  },
+};
+
+export default function () {
+  const long = every > 0 && exec.scenario.iterationInTest % every === 0;
+  const body = JSON.stringify({ input: long ? SENTENCE.repeat(Number(__ENV.LONG)) : SENTENCE });
+  const answer = http.post(`${__ENV.URL}/v1/audio/speech`, body, { headers: { 'Content-Type': 'application/json' } });
+  if (answer.status !== 200) failed.add(1);
+  else spoken.add(1);
+  if (!long) short.add(answer.timings.duration);
+}

@@ -1,0 +1,254 @@
+"""What is put beside the platform to be measured, and what is changed about it on the way."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+import httpx
+import psutil
+import yaml
+from kubernetes import client
+
+from components.nodes import EDGE_NODE_SELECTOR, GPU_NODE_SELECTOR
+from local.cluster.layout import Cluster
+from tests.bench.edge.nginx import Nginx
+from tests.cluster import faults
+from tests.cluster.deployed import Deployed
+from tests.cluster.running import EDGE_NAMESPACE, NAMESPACE, Running, eventually
+
+HERE: Final = Path(__file__).parent
+BENCH: Final = "bench"
+PATIENCE: Final = 120
+
+ENVOY, NGINX, DIRECT = "Envoy", "nginx", "no proxy"
+
+_BACKENDS: Final = {"small": 8080, "speech": 8091, "queueing": 8091}
+"""Ports of their pods."""
+
+_DIRECT: Final = {"small": 18080, "speech": 18091}
+"""Ports of their node."""
+
+DIRECT_HTTP2: Final = 18081
+"""Port of the node at which the small backend speaks HTTP/2."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One way to one backend."""
+
+    side: str
+    host: str
+    """The name in the request, and in TLS."""
+
+    address: str
+    port: int
+    tls: bool = True
+
+    @property
+    def url(self) -> str:
+        """Of a client that is told where to connect apart."""
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def sockets(self) -> str:
+        """The same of a WebSocket."""
+        return self.url.replace("http", "ws", 1)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The platform with the backends and both proxies beside it."""
+
+    deployed: Deployed
+
+    @property
+    def cluster(self) -> Cluster:
+        """Where it all runs."""
+        return self.deployed.cluster
+
+    @cached_property
+    def running(self) -> Running:
+        """Its API."""
+        return Running(self.cluster)
+
+    @cached_property
+    def custom(self) -> client.CustomObjectsApi:
+        """For HTTPProxies."""
+        return client.CustomObjectsApi(self.running.api)
+
+    def ways(self, backend: str) -> list[Target]:
+        """Through each proxy and, where it can be reached, straight to it."""
+        edge, gpu = (str(self.cluster.node_address(node)) for node in ("edge", "gpu"))
+        host = f"{backend}.bench.localhost"
+        through = [Target(ENVOY, host, edge, 443), Target(NGINX, host, edge, 9443)]
+        straight = [Target(DIRECT, host, gpu, _DIRECT[backend], tls=False)] if backend in _DIRECT else []
+        return [*through, *straight]
+
+    def set_up(self) -> None:
+        """Puts all of it there; returns when each way answers."""
+        configuration = {"nginx.conf": (HERE / "backend.conf").read_text(encoding="utf-8")}
+        self.apply(
+            [
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": BENCH}},
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": "small", "namespace": BENCH},
+                    "data": configuration,
+                },
+            ]
+        )
+        self._apply(_filled("objects.yaml", issuer=self._certificate_issuer()))
+        for name in _BACKENDS:
+            self.kubectl("rollout", "status", f"deployment/{name}", "--namespace", BENCH, "--timeout=120s")
+        for name in _BACKENDS:
+            self.route(name)
+        self.restart_nginx()
+        for target in (target for backend in _BACKENDS for target in self.ways(backend)):
+            eventually(partial(_answers, target), PATIENCE, f"{target.url} of {target.side} answers")
+
+    @cached_property
+    def speech_route(self) -> dict[str, Any]:
+        """The HTTPProxy that the program has made for the service."""
+        found: dict[str, Any] = self.custom.get_namespaced_custom_object(
+            "projectcontour.io", "v1", NAMESPACE, "httpproxies", "speech"
+        )
+        return found
+
+    def proxy(
+        self,
+        backend: str,
+        name: str | None = None,
+        change: Callable[[dict[str, Any]], None] | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """An HTTPProxy as the program makes it, to another backend; `change` is made to each of its routes."""
+        name = name or backend
+        spec = deepcopy(self.speech_route["spec"])
+        spec["virtualhost"]["fqdn"] = f"{name}.bench.localhost"
+        spec["virtualhost"]["tls"]["secretName"] = "bench-tls"
+        for route in spec["routes"]:
+            route["services"] = [{"name": backend, "port": 80}]
+            if change is not None:
+                change(route)
+        return {
+            "apiVersion": "projectcontour.io/v1",
+            "kind": "HTTPProxy",
+            "metadata": {"name": name, "namespace": BENCH, "labels": labels or {}},
+            "spec": spec,
+        }
+
+    def route(self, backend: str, change: Callable[[dict[str, Any]], None] | None = None) -> None:
+        """Puts it there."""
+        self.apply([self.proxy(backend, change=change)])
+
+    @property
+    def configuration(self) -> Nginx:
+        """Of nginx, with the pods that there are now."""
+        pods = {
+            name: [f"{pod.status.pod_ip}:{port}" for pod in self.running.ready_pods(BENCH, f"app={name}")]
+            for name, port in _BACKENDS.items()
+        }
+        names = {f"{name}.bench.localhost": name for name in _BACKENDS}
+        return Nginx(pods=pods, names=names, balance=dict.fromkeys(_BACKENDS, "least_conn"))
+
+    def nginx(self, configuration: Nginx, *, reload: bool = True) -> None:
+        """Writes nginx's configuration; with `reload`, checks it and has it read anew, as `nginx -s reload` does."""
+        then = " && nginx -t -q -c /conf/nginx.conf && nginx -s reload -c /conf/nginx.conf" if reload else ""
+        command = f"cat > /conf/next && mv /conf/next /conf/nginx.conf{then}"
+        self.kubectl(
+            *("exec", "--stdin", "--namespace", BENCH, "nginx", "--", "sh", "-c", command),
+            given=configuration.text(),
+        )
+
+    def restart_nginx(self) -> None:
+        """A new pod of nginx with the configuration that it begins with; its connections and old workers are gone."""
+        self.kubectl("delete", "pod", "nginx", "--namespace", BENCH, "--ignore-not-found", "--wait=true")
+        self._apply(_filled("nginx.yaml"))
+        eventually(self._nginx_runs, PATIENCE, "nginx's container runs")
+        self.nginx(self.configuration, reload=False)
+        self.kubectl("wait", "pod/nginx", "--namespace", BENCH, "--for=condition=Ready", "--timeout=60s")
+
+    def kubectl(self, *arguments: str, given: str | None = None) -> str:
+        """Runs it, and returns what it prints."""
+        command = ["kubectl", f"--kubeconfig={self.cluster.kubeconfig}", *arguments]
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"kubectl {' '.join(arguments[:4])}: {done.stderr[-800:]}")
+        return done.stdout
+
+    def processes(self, side: str) -> list[psutil.Process]:
+        """A proxy's, workers included."""
+        if side == ENVOY:
+            return faults.matching(self.cluster, faults.program("envoy"))
+        masters = faults.matching(self.cluster, lambda line: "/conf/nginx.conf" in " ".join(line))
+        return [one for master in masters for one in (master, *master.children(recursive=True))]
+
+    def processor_seconds(self, side: str) -> float:
+        """What the processes that a proxy has now have used so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self.processes(side))
+
+    def memory(self, side: str) -> float:
+        """MiB that a proxy's processes hold, what they share counted once."""
+        return sum(process.memory_full_info().pss for process in self.processes(side)) / 2**20
+
+    def restart_contour(self, configuration: dict[str, Any]) -> None:
+        """Has Contour, and through it Envoy, take another configuration file."""
+        text = yaml.safe_dump(configuration)
+        self.running.core.patch_namespaced_config_map(
+            "contour", EDGE_NAMESPACE, {"data": {"contour.yaml": text}}
+        )
+        self.kubectl("rollout", "restart", "deployment/contour", "--namespace", EDGE_NAMESPACE)
+        self.kubectl(
+            *("rollout", "status", "deployment/contour", "--namespace", EDGE_NAMESPACE, "--timeout=180s")
+        )
+
+    @property
+    def contour(self) -> dict[str, Any]:
+        """Contour's configuration file."""
+        found = self.running.core.read_namespaced_config_map("contour", EDGE_NAMESPACE)
+        configuration: dict[str, Any] = yaml.safe_load(found.data["contour.yaml"])
+        return configuration
+
+    def apply(self, objects: Iterable[dict[str, Any]]) -> None:
+        """Puts objects there, all of them at once."""
+        self._apply(yaml.safe_dump_all(objects))
+
+    def _apply(self, text: str) -> None:
+        self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", given=text)
+
+    def _certificate_issuer(self) -> str:
+        found = self.custom.get_namespaced_custom_object(
+            "cert-manager.io", "v1", NAMESPACE, "certificates", "speech"
+        )
+        name: str = found["spec"]["issuerRef"]["name"]
+        return name
+
+    def _nginx_runs(self) -> bool:
+        pod = self.running.core.read_namespaced_pod("nginx", BENCH)
+        return any(status.state.running for status in pod.status.container_statuses or [])
+
+
+def _filled(file: str, **values: str) -> str:
+    nodes = {"edge_node": EDGE_NODE_SELECTOR, "gpu_node": GPU_NODE_SELECTOR}
+    places = {name: ", ".join(f"{k}: {v}" for k, v in node.items()) for name, node in nodes.items()}
+    return Template((HERE / file).read_text(encoding="utf-8")).substitute(values, **places)
+
+
+def _answers(target: Target) -> bool:
+    scheme = "https" if target.tls else "http"
+    # What is measured is the way, not the trust.
+    with httpx.Client(verify=False, trust_env=False, timeout=5) as session:  # noqa: S501
+        answer = session.get(
+            f"{scheme}://{target.address}:{target.port}/health",
+            headers={"Host": f"{target.host}:{target.port}"},
+            extensions={"sni_hostname": target.host},
+        )
+    return answer.status_code == 200
