@@ -89,13 +89,8 @@ def _no_compression(configuration: dict[str, Any]) -> None:
     configuration["compression"] = {"algorithm": "disabled"}
 
 
-def _small_buffers(configuration: dict[str, Any]) -> None:
-    configuration.setdefault("listener", {})["per-connection-buffer-limit-bytes"] = 32768
-    configuration.setdefault("cluster", {})["per-connection-buffer-limit-bytes"] = 32768
-
-
 def _all(configuration: dict[str, Any]) -> None:
-    for change in (_no_access_log, _no_compression, _small_buffers):
+    for change in (_no_access_log, _no_compression):
         change(configuration)
 
 
@@ -104,6 +99,5 @@ _CHANGES: Final[dict[str, Change]] = {
     "no access log": _no_access_log,
     "six fields in the access log": _short_access_log,
     "no compression": _no_compression,
-    "buffers of 32 KiB": _small_buffers,
     "all of them": _all,
 }

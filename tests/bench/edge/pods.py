@@ -37,7 +37,7 @@ def killed(run: Run, stage: Stage) -> Results:
             Drawn(figure="p95", shape=Shape.DISTRIBUTION),
         ],
     )
-    for _ in range(run.times(5)):
+    for _ in range(run.times(4)):
         for side, target, change in _sides(stage):
             run.say(f"a pod killed, {side}")
             if change is not None:
@@ -71,7 +71,7 @@ def balanced(run: Run, stage: Stage) -> Results:
         ],
         drawn=[Drawn(figure=figure, shape=Shape.BARS) for figure in ("median", "p95", "p99")],
     )
-    for _ in range(run.times(4)):
+    for _ in range(run.times(3)):
         for method, case, target, prepare in _balances(stage):
             run.say(f"{method}, {case}")
             prepare()

@@ -36,7 +36,7 @@ def at_full_speed(run: Run, stage: Stage) -> Results:
         ],
     )
     seconds = run.times(4, 1)
-    for number in range(run.times(3)):
+    for number in range(run.times(2)):
         for protocol, http2 in _PROTOCOLS.items():
             for connections in _CONNECTIONS:
                 for way in _turned(stage.ways("small"), number):
@@ -74,7 +74,7 @@ def at_a_rate(run: Run, stage: Stage) -> Results:
             Drawn(figure="p99", shape=Shape.BARS),
         ],
     )
-    for number in range(run.times(3)):
+    for number in range(run.times(2)):
         for protocol, http2 in _PROTOCOLS.items():
             for rate in _RATES:
                 for way in _turned(stage.ways("small"), number):
