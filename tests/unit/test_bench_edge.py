@@ -1,0 +1,54 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.bench.edge import closed
+from tests.bench.edge.nginx import Nginx
+from tests.bench.quantiles import quantile
+from tests.bench.results import Results
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "rank"), [(1, 0.95, 1), (20, 0.95, 19), (21, 0.95, 20), (100, 0.5, 50), (10, 1.0, 10)]
+)
+def test_a_quantile_is_one_of_what_was_measured(count: int, share: float, rank: int) -> None:
+    assert quantile(range(1, count + 1), share) == rank
+
+
+def test_nothing_has_no_quantile() -> None:
+    with pytest.raises(ValueError, match="nothing was measured"):
+        quantile([], 0.5)
+
+
+def test_a_request_that_the_end_cuts_off_has_not_failed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "1000000\t200\t2000\n"
+        "1100000\t503\t1000\n"  # an error
+        "1200000\t-1\t5000\n"  # a connection that broke
+        "2990000\t200\t10000\n"
+        "2999000\t-1\t1000\n"  # still on its way when the run ended
+    )
+    assert closed._read(log) == ([2.0, 10.0], 2)
+
+
+def test_what_belongs_to_nginx_stays_in_its_configuration() -> None:
+    text = Nginx(pods={"small": ["10.0.0.1:8080", "10.0.0.2:8080"]}, names={"a.localhost": "small"}).text()
+    assert "proxy_set_header Host $host;" in text
+    assert "$$" not in text
+    assert text.count("        server 10.0.0.") == 2
+    assert re.search(r"server_name a\.localhost;\s+location / \{ proxy_pass http://small; \}", text)
+    assert "worker_shutdown_timeout" not in text
+    assert text.count("{") == text.count("}")
+
+
+def test_runs_of_the_same_case_are_one_series() -> None:
+    results = Results(name="x", title="X", machine={})
+    for value in (3.0, 1.0, 2.0):
+        results.add("Envoy", "10 connections", "p95", "ms", value)
+    results.add("nginx", "10 connections", "p95", "ms", 9.0)
+    assert [(series.side, series.values, series.median) for series in results.of("p95")] == [
+        ("Envoy", [3.0, 1.0, 2.0], 2.0),
+        ("nginx", [9.0], 9.0),
+    ]
