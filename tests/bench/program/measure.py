@@ -30,7 +30,7 @@ _MIB: Final = 2**20
 
 _FURTHER: Final = "wall time of each further service"
 
-_COUNTS: Final = {1: 5, 10: 3, 100: 2, 1000: 1}
+_COUNTS: Final = {1: 3, 10: 3, 100: 2, 1000: 1}
 """How often each number of services is previewed."""
 
 
@@ -69,7 +69,7 @@ def _program(run: Run, watched: Watched) -> Results:
         if stack.workspace.exists:
             stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
         _take(run, results, "pulumi", _FIRST, lambda: watched.stack(*_UP))
-    for _ in range(run.times(6)):
+    for _ in range(run.times(5)):
         _take(run, results, "pulumi", _NOTHING, lambda: watched.stack(*_UP, "--expect-no-changes"))
         _take(run, results, "pulumi", _PREVIEW, lambda: watched.stack("preview", "--expect-no-changes"))
     exported = stack.workspace.run("stack", "export", "--show-secrets", capture=True).stdout
@@ -80,7 +80,7 @@ def _program(run: Run, watched: Watched) -> Results:
             watched.script(floor.deleting(found, NAMESPACE, watched.directory))
         apply = floor.applying(found, NAMESPACE, watched.directory)
         _take(run, results, "kubectl", _FIRST, partial(watched.script, apply))
-    for _ in range(run.times(6)):
+    for _ in range(run.times(5)):
         _take(
             run, results, "kubectl", _NOTHING, lambda: watched.script(floor.again(found, watched.directory))
         )
