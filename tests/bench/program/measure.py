@@ -72,6 +72,7 @@ def _program(run: Run, watched: Watched) -> Results:
     for _ in range(run.times(5)):
         _take(run, results, "pulumi", _NOTHING, lambda: watched.stack(*_UP, "--expect-no-changes"))
         _take(run, results, "pulumi", _PREVIEW, lambda: watched.stack("preview", "--expect-no-changes"))
+    idle = watched.idle()
     exported = stack.workspace.run("stack", "export", "--show-secrets", capture=True).stdout
     found = floor.objects(json.loads(exported))
     stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
@@ -96,8 +97,8 @@ def _program(run: Run, watched: Watched) -> Results:
         f"kubectl: apply --server-side in four steps with waits ({_FIRST}), of all at once ({_NOTHING}), and "
         f"kubectl diff --server-side ({_PREVIEW}).",
         "Shares: each 50 ms belong to those who computed in them, in proportion, and to waiting where nobody did. "
-        "cluster is everything that runs in it. import is the program's first seconds of CPU, as many as its import "
-        "statements take alone.",
+        f"cluster is everything that runs in it; while nobody asks anything of it, it uses {idle:.2f} processors. "
+        "import is the program's first seconds of CPU, as many as its import statements take alone.",
         "Memory is the sum of what is resident, so that pages that processes share count several times.",
     ]
     return results
@@ -143,12 +144,12 @@ def _services(run: Run, watched: Watched) -> Results:
             Drawn(figure="memory", shape=Shape.LINES, x="services", logarithmic=True),
         ],
     )
-    watched.services(0, "stack", "init", "local")
+    watched.begin_services()
     counts = {1: 1, 3: 1} if run.quick else _COUNTS
     taken: dict[int, list[Measured]] = {}
     for count, times in counts.items():
         for _ in range(times):
-            done = watched.services(count, "preview", "--stack", "local")
+            done = watched.services(count)
             taken.setdefault(count, []).append(done)
             run.say(f"{count} services, {_resources(done)} resources: {done.seconds:.1f} s")
             _add_services(results, count, done)

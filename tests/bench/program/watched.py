@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from local.errors import LocalError
 from ops import own_state
 from ops.workspace import CHECKOUT
 from tests.bench.program.processes import Measured, measured
+from tests.bench.program.shares import CLUSTER
 from tests.cluster.deployed import Deployed
 
 SERVICES = Path(__file__).parent / "services"
@@ -50,21 +52,39 @@ class Watched:
         environment = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig)}
         return self._run(["sh", "-e", "-c", text], self.directory, environment)
 
-    def services(self, count: int, *arguments: str) -> Measured:
-        """`pulumi` on the program with that many services, which is never updated."""
-        home = self.directory / "services"
-        (home / "state").mkdir(parents=True, exist_ok=True)
+    def begin_services(self) -> None:
+        """Makes the stack of the program with many services; its settings and its state are files of this run."""
+        (self._home / "state").mkdir(parents=True)
+        # Beside the copy the engine writes the salt of the stack's secrets.
+        shutil.copy(SERVICES / "Pulumi.yaml", self._home)
+        self._run(["pulumi", "stack", "init", "local"], self._home, self._environment(0))
+
+    def services(self, count: int) -> Measured:
+        """A preview of the program with that many services. It is never updated, so that all are to be created."""
+        settings = str(self._home / "Pulumi.local.yaml")
+        command = ["pulumi", "preview", "--non-interactive", "--stack", "local", "--config-file", settings]
+        return self._run(command, SERVICES, self._environment(count))
+
+    @property
+    def _home(self) -> Path:
+        return self.directory / "services"
+
+    def _environment(self, count: int) -> dict[str, str]:
         environment = {
             **os.environ,
-            **own_state.environment(home / "state", aws=False),
+            **own_state.environment(self._home / "state", aws=False),
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PYTHONPATH": str(CHECKOUT),
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "SERVICES": str(count),
         }
         environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
-        command = ["pulumi", *arguments, "--non-interactive", "--cwd", str(SERVICES)]
-        return self._run(command, self.directory, environment)
+        return environment
+
+    def idle(self) -> float:
+        """How many processors the cluster uses while nobody asks anything of it."""
+        run = self.script("sleep 10")
+        return run.shares.cpu[CLUSTER] / run.seconds
 
     def _run(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Measured:
         run = measured(command, cwd, environment, cluster=self._init, importing=self.importing)
