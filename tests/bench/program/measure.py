@@ -15,7 +15,7 @@ from typing import Final
 
 from stacks import versions
 from tests.bench.program import floor, imports
-from tests.bench.program.processes import Measured
+from tests.bench.program.processes import EVERY, Measured
 from tests.bench.program.watched import Watched
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
@@ -43,7 +43,7 @@ def measure(run: Run) -> Iterator[Results]:
         else:
             Deployed(cluster).up()
         if run.wants("program-services"):
-            yield _services(run, watched)
+            yield from _services(run, watched)
 
 
 def _versions() -> dict[str, str]:
@@ -96,7 +96,8 @@ def _program(run: Run, watched: Watched) -> Results:
         f"{len(found)} objects of Kubernetes. Images are on the nodes, the upstreams' files in the cache.",
         f"kubectl: apply --server-side in four steps with waits ({_FIRST}), of all at once ({_NOTHING}), and "
         f"kubectl diff --server-side ({_PREVIEW}).",
-        "Shares: each 50 ms belong to those who computed in them, in proportion, and to waiting where nobody did. "
+        f"Shares: each {1000 * EVERY:.0f} ms belong to those who computed in them, in proportion, and to "
+        "waiting where nobody did. "
         f"cluster is everything that runs in it; while nobody asks anything of it, it uses {idle:.2f} processors. "
         "import is the program's first seconds of CPU, as many as its import statements take alone.",
         "Memory is the sum of what is resident, so that pages that processes share count several times.",
@@ -132,7 +133,8 @@ def _take(run: Run, results: Results, side: str, case: str, what: Callable[[], M
     return taken
 
 
-def _services(run: Run, watched: Watched) -> Results:
+def _services(run: Run, watched: Watched) -> Iterator[Results]:
+    """Anew after each number of services: the largest takes minutes, and may be interrupted."""
     results = Results(
         name="program-services",
         title="pulumi preview of many speech services in one program",
@@ -153,9 +155,10 @@ def _services(run: Run, watched: Watched) -> Results:
             taken.setdefault(count, []).append(done)
             run.say(f"{count} services, {_resources(done)} resources: {done.seconds:.1f} s")
             _add_services(results, count, done)
-    _add_further(results, taken)
-    results.notes += [f"{_resources(taken[1][0])} resources with one service.", *_line(taken)]
-    return results
+            _add_further(results, count, done, taken[1])
+        if len(taken) > 1:
+            results.notes = [f"{_resources(taken[1][0])} resources with one service.", *_line(taken)]
+            yield results
 
 
 def _add_services(results: Results, count: int, taken: Measured) -> None:
@@ -170,15 +173,11 @@ def _add_services(results: Results, count: int, taken: Measured) -> None:
         results.add(part, case, "CPU", "s", seconds, count)
 
 
-def _add_further(results: Results, taken: dict[int, list[Measured]]) -> None:
+def _add_further(results: Results, count: int, taken: Measured, one: list[Measured]) -> None:
     """By whom the seconds of a service beyond the first are spent."""
-    parts = {part for runs in taken.values() for one in runs for part in one.shares.wall}
-    for part in sorted(parts):
-        first = median(one.shares.wall.get(part, 0.0) for one in taken[1])
-        for count, runs in taken.items():
-            for one in runs if count > 1 else ():
-                more = (one.shares.wall.get(part, 0.0) - first) / (count - 1)
-                results.add(part, f"{count:,}", _FURTHER, "s", more, count)
+    for part, seconds in taken.shares.wall.items() if count > 1 else ():
+        first = median(first.shares.wall.get(part, 0.0) for first in one)
+        results.add(part, f"{count:,}", _FURTHER, "s", (seconds - first) / (count - 1), count)
 
 
 def _resources(taken: Measured) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import threading
 import time
@@ -14,8 +15,11 @@ import psutil
 
 from tests.bench.program.shares import CLUSTER, Shares
 
-_EVERY: Final = 0.05
+EVERY: Final = 0.1
 """Seconds between two looks. What a process does between the last look and its end is not seen."""
+
+_LISTED: Final = 1.0
+"""Seconds for which the list of the cluster's processes is good: to make it is most of a look."""
 
 _ROLES: Final[Mapping[str, str]] = {
     "pulumi-language-python-exec": "program",
@@ -57,7 +61,7 @@ def measured(
     `importing` is how many seconds of the processor the program's imports take.
     """
     result = Measured(shares=Shares(importing=importing))
-    beside = _Processes(cluster)
+    beside = _Processes(cluster, listed=_LISTED)
     started = time.monotonic()
     result.shares.begin({CLUSTER: beside.seconds()}, started)
     with subprocess.Popen(
@@ -70,7 +74,7 @@ def measured(
                 used = own.by_role()
                 result.shares.look({**used, CLUSTER: beside.seconds()}, time.monotonic())
                 _take_memory(result, own.memory())
-                time.sleep(_EVERY)
+                time.sleep(EVERY)
             result.seconds, result.code = time.monotonic() - started, process.returncode
             result.shares.look({**own.by_role(), CLUSTER: beside.seconds()}, started + result.seconds)
             result.output = said.text()
@@ -83,8 +87,13 @@ def measured(
 class _Processes:
     """A process and all below it; what has ended keeps the seconds that it was last seen with."""
 
-    def __init__(self, root: psutil.Process):
+    def __init__(self, root: psutil.Process, *, listed: float = 0.0):
         self._root = root
+        self._tree: list[psutil.Process] = []
+        self._listed_for = listed
+        """Seconds for which a list of them is used."""
+
+        self._listed_at = -math.inf
         self._used: dict[tuple[int, float], float] = {}
         self._roles: dict[tuple[int, float], str] = {}
         self._resident: dict[str, int] = {}
@@ -109,7 +118,8 @@ class _Processes:
 
     def _look(self, *, roles: bool) -> None:
         self._resident = {}
-        for process in self._tree():
+        self._list()
+        for process in self._tree:
             try:
                 key, times = (process.pid, process.create_time()), process.cpu_times()
                 self._used[key] = times.user + times.system
@@ -121,11 +131,14 @@ class _Processes:
             except psutil.Error:
                 continue
 
-    def _tree(self) -> list[psutil.Process]:
+    def _list(self) -> None:
+        now = time.monotonic()
+        if now - self._listed_at < self._listed_for:
+            return
         try:
-            return [self._root, *self._root.children(recursive=True)]
+            self._tree, self._listed_at = [self._root, *self._root.children(recursive=True)], now
         except psutil.Error:
-            return []
+            self._tree = []
 
 
 class _Read:
