@@ -15,9 +15,9 @@ from typing import Final
 from ops.workspace import CHECKOUT
 
 NESTED: Final[Mapping[str, str]] = {
-    "python alone": "pass",
-    "with pulumi": "import pulumi, pulumi.runtime",
-    "with Kubernetes' types": (
+    "Python": "pass",
+    "and pulumi": "import pulumi, pulumi.runtime",
+    "and pulumi_kubernetes": (
         "import pulumi, pulumi.runtime, pulumi_kubernetes as kubernetes\n"
         "kubernetes.core.v1.Service, kubernetes.apps.v1.Deployment, kubernetes.rbac.v1.Role, kubernetes.batch.v1.Job,"
         " kubernetes.networking.v1.NetworkPolicy, kubernetes.apiextensions.CustomResource"
@@ -25,7 +25,7 @@ NESTED: Final[Mapping[str, str]] = {
 }
 """Programs, each with the one above in it."""
 
-EVERYTHING: Final = "with all that the program imports"
+EVERYTHING: Final = "all"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ _ROLES: Final[Mapping[str, str]] = {
     " pip ": "language host",
     "kubectl": "kubectl",
     "pulumi": "engine",
+    # kubectl diff runs it.
+    "diff ": "kubectl",
 }
 """By what a command line has in it; the first counts."""
 
