@@ -43,6 +43,15 @@ def of_context(context: str) -> Workspace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of `pulumi`: what is run, where, and with which environment."""
+
+    command: tuple[str, ...]
+    directory: Path
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workspace:
     """A stack of this program with file state of its own.
 
@@ -129,6 +138,23 @@ class Workspace:
         self, *arguments: str, capture: bool = False, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Runs the real `pulumi` in the checkout. Its output goes to the person unless captured."""
+        call = self.call(*arguments)
+        with left_to_the_child():
+            run = subprocess.run(
+                call.command,
+                cwd=call.directory,
+                env=dict(call.environment),
+                capture_output=capture,
+                text=True,
+                check=False,
+            )
+        if check and run.returncode != 0:
+            detail = f": {run.stderr.strip().splitlines()[-1]}" if capture and run.stderr.strip() else "."
+            raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed{detail}")
+        return run
+
+    def call(self, *arguments: str) -> Call:
+        """What `run` runs, for who watches it while it runs."""
         program = pulumi("run make up, or put the Pulumi CLI on PATH")
         environment = {
             **os.environ,
@@ -146,14 +172,7 @@ class Workspace:
         if arguments[0] not in {"stack", "cancel"}:
             directory = CHECKOUT
             command += ["--config-file", str(self.config_file)]
-        with left_to_the_child():
-            run = subprocess.run(
-                command, cwd=directory, env=environment, capture_output=capture, text=True, check=False
-            )
-        if check and run.returncode != 0:
-            detail = f": {run.stderr.strip().splitlines()[-1]}" if capture and run.stderr.strip() else "."
-            raise OpsError(f"pulumi {arguments[0]} of {self.stack} failed{detail}")
-        return run
+        return Call(command=tuple(command), directory=directory, environment=environment)
 
 
 @dataclass(frozen=True)

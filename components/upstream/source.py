@@ -13,11 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-import httpx
 import pulumi
 
 from components.upstream.pin import Upstream
+
+if TYPE_CHECKING:
+    import httpx
 
 ARCHIVES = "https://codeload.github.com"
 
@@ -53,7 +56,7 @@ class UpstreamStore:
     directory: Path | None = None
     """A mirror that stands in for the network; None downloads into the cache."""
 
-    transport: httpx.BaseTransport | None = None
+    transport: "httpx.BaseTransport | None" = None
     """How downloads travel; None is the network."""
 
     def locate(self, upstream: Upstream) -> Path:
@@ -94,6 +97,9 @@ class UpstreamStore:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _fetch(self, url: str) -> bytes:
+        # Not above: a tenth of the program's import time, and what is in the cache needs no download.
+        import httpx
+
         transport = self.transport or httpx.HTTPTransport(retries=3)
         try:
             with httpx.Client(transport=transport, timeout=60, follow_redirects=True) as client:

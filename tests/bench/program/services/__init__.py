@@ -1,0 +1,1 @@
+"""A Pulumi program with any number of speech services."""
