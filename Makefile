@@ -193,7 +193,7 @@ test-packages:
 	@for program in espeak-ng ps; do command -v $$program >/dev/null || { \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends espeak-ng procps >/dev/null || true; }; done
 
-# The load generator is a Debian package; k6, fortio and KWOK are built from their Go modules like everything else.
+# One load generator is a Debian package; k6 and KWOK are built from their Go modules like everything else.
 bench: $(INSTALLED) $(BENCH_INSTALLED) ## Measure, with tables and plots: make bench ONLY=edge|rollout|program|scale (QUICK=1 to try)
 	@command -v h2load >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client >/dev/null; }
 	@$(PY) -m local upstream

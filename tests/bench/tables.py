@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.table import Table
 
 from tests.bench.results import Results, Series
+
+_MOST_WITH_RATIOS: Final = 3
+"""Sides. With more of them, as with shares of a whole, nobody compares each with the first."""
 
 
 def tables(results: Results) -> list[Table]:
@@ -15,27 +19,29 @@ def tables(results: Results) -> list[Table]:
 
 
 def _table(results: Results, figure: str) -> Table:
-    """A row a case, a column a side, and the ratio of each further side to the first."""
+    """A row a case, a column a side, and the ratio of each further side to the first where there are few."""
     series = results.of(figure)
     sides = list(dict.fromkeys(item.side for item in series))
     shown = Table(title=f"{results.title}: {figure} ({series[0].unit})", title_justify="left")
     shown.add_column("case")
+    ratios = len(sides) <= _MOST_WITH_RATIOS
     for index, side in enumerate(sides):
         shown.add_column(side, justify="right")
-        if index:
+        if index and ratios:
             shown.add_column(f"/ {sides[0]}", justify="right")
     for case in dict.fromkeys(item.case for item in series):
-        shown.add_row(case, *_cells(sides, {item.side: item for item in series if item.case == case}))
+        found = {item.side: item for item in series if item.case == case}
+        shown.add_row(case, *_cells(sides, found, ratios=ratios))
     return shown
 
 
-def _cells(sides: Sequence[str], found: dict[str, Series]) -> list[str]:
+def _cells(sides: Sequence[str], found: dict[str, Series], *, ratios: bool) -> list[str]:
     first = found.get(sides[0])
     cells: list[str] = []
     for index, side in enumerate(sides):
         item = found.get(side)
         cells.append("-" if item is None else number(item.median) + _spread(item))
-        if index:
+        if index and ratios:
             known = item is not None and first is not None and first.median
             cells.append(f"{item.median / first.median:.2f}" if known and item and first else "-")
     return cells
