@@ -53,9 +53,9 @@ _TIMEOUTS = {
     "connect-timeout": "2s",
 }
 
-_AT_A_TIME = 32768
-"""Requests, WebSockets among them, that one Envoy carries to one service. Envoy's own limit of 1,024 refuses the next
-WebSocket with a 503 although nothing is busy; docs/benchmarks.md has the memory that each one takes."""
+_AT_A_TIME = 8192
+"""Requests, WebSockets among them, that one Envoy carries to one service: as many as its memory holds
+(components/envoy.py). Envoy's own limit of 1,024 refuses the next WebSocket with a 503 although nothing is busy."""
 
 _RETRIES_AT_A_TIME = 128
 """Envoy's own limit of 3 is less than what waits for a pod that dies. Only what no pod has heard of is tried again."""

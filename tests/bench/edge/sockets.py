@@ -39,6 +39,7 @@ class Way:
 
     side: str
     target: Target
+    prepare: Callable[[], None]
     reload: Callable[[int], None]
     add_routes: Callable[[], None]
     take_back: Callable[[], None]
@@ -79,6 +80,7 @@ def _hold(run: Run, stage: Stage, way: Way, sockets: int, results: Results) -> N
     reloads = run.times(_RELOADS, 2)
     opening = 3 + sockets // 200
     seconds = opening + 2 + int(reloads * _BETWEEN) + _AFTER
+    way.prepare()
     try:
         with K6(
             "sockets.js",
@@ -124,6 +126,7 @@ def _ways(stage: Stage) -> list[Way]:
         Way(
             side=ENVOY,
             target=envoy,
+            prepare=lambda: stage.route("speech"),
             reload=lambda number: stage.route("speech", change=_idle(f"{301 + number}s")),
             add_routes=lambda: stage.apply(_further(stage)),
             take_back=lambda: _remove(stage),
@@ -146,6 +149,8 @@ def _nginx(stage: Stage, side: str, target: Target, configuration: Nginx) -> Way
     return Way(
         side=side,
         target=target,
+        # A worker lives by the configuration that it began with.
+        prepare=lambda: stage.nginx(configuration),
         reload=reload,
         add_routes=add_routes,
         take_back=stage.restart_nginx,
