@@ -17,7 +17,10 @@ from tests.bench.run import Run
 from tests.cluster import faults
 from tests.cluster.running import eventually
 
-_RATE: Final = 6
+_LONG: Final = 90
+"""Sentences of a long utterance: as many as the engine takes at once."""
+
+_RATE: Final = 8
 """Utterances a second in the comparison of balancing."""
 
 
@@ -77,7 +80,9 @@ def balanced(run: Run, stage: Stage) -> Results:
             prepare()
             time.sleep(2)
             # Seven and three have no common divisor, or round robin would send all the long ones to one pod.
-            summary = k6.run("speech.js", target, RATE=_RATE, SECONDS=run.times(25, 5), LONG_EVERY=7, LONG=30)
+            summary = k6.run(
+                "speech.js", target, RATE=_RATE, SECONDS=run.times(25, 5), LONG_EVERY=7, LONG=_LONG
+            )
             results.add(method, case, "failed", "utterances", summary.count("utterances_failed"))
             for figure, which in (("median", "med"), ("p95", "p(95)"), ("p99", "p(99)")):
                 results.add(method, case, figure, "ms", summary.value("short", which))

@@ -35,6 +35,15 @@ _BACKENDS: Final = {"small": 8080, "speech": 8091, "queueing": 8091}
 _DIRECT: Final = {"small": 18080, "speech": 18091}
 """Ports of their node."""
 
+_LISTENERS: Final = """
+import http.client, socket
+admin = http.client.HTTPConnection("admin")
+admin.sock = socket.socket(socket.AF_UNIX)
+admin.sock.connect("/admin/admin.sock")
+admin.request("GET", "/config_dump?resource=dynamic_listeners")
+print(admin.getresponse().read().decode())
+"""
+
 DIRECT_HTTP2: Final = 18081
 """Port of the node at which the small backend speaks HTTP/2."""
 
@@ -216,6 +225,10 @@ class Stage:
         found = self.running.core.read_namespaced_config_map("contour", EDGE_NAMESPACE)
         configuration: dict[str, Any] = yaml.safe_load(found.data["contour.yaml"])
         return configuration
+
+    def envoy_listeners(self) -> str:
+        """What Envoy listens on and does there, as its admin interface says."""
+        return self.running.python(self.running.envoy_pod(), "envoy", _LISTENERS)
 
     def apply(self, objects: Iterable[dict[str, Any]]) -> None:
         """Puts objects there, all of them at once."""
