@@ -1,10 +1,11 @@
-"""Update, crash, rollback, restore and a node's loss, each as often as the machine's time allows, up to twenty times.
+"""Update, crash, rollback, restore and a node's loss, twenty times each.
 
-TTS_BENCH_SECONDS bounds each case; without it every case runs twenty times.
+TTS_BENCH_SECONDS bounds what takes a `pulumi up`: no further round of it begins after so many seconds.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -64,47 +65,73 @@ class Changes:
         )
 
     def measure(self) -> Results:
-        """All of it, one after the other."""
-        cases = (
-            self._updates,
-            self._crashes,
-            self._second_crashes,
-            self._rollbacks,
-            self._restores,
-            self._losses,
-        )
-        for case in cases:
-            case()
-        return self.results
-
-    def _updates(self) -> None:
-        """`pulumi up` with another image, and with the first one again: each is an update."""
-        for number in self._times("update"):
-            tag = OTHER if number % 2 == 0 else None
-            with self._speech("update") as speech:
-                started = time.monotonic()
-                self._stack.change(image=f"{IMAGE}:{tag}" if tag else None)
-                self._add("update: pulumi up", time.monotonic() - started)
-                self._alone(f"{IMAGE}:{tag or '1.0.0'}")
-                self._add("update: only the new pod is left", time.monotonic() - started)
-                speech.wait_for_speech(time.monotonic(), PATIENCE)
-        if self._stack.settings.get("image"):
-            self._stack.change(image=None)
-
-    def _crashes(self) -> None:
-        """`kill -9` of the server in a new pod: kubelet starts a container that has not crashed before at once."""
+        """What is quick first, one after the other; then what takes `pulumi up`, in turns."""
         for _ in self._times("crash"):
             self._new_pod()
-            self._crash("crash: first of a pod")
-
-    def _second_crashes(self) -> None:
-        """The same once more: kubelet waits ten seconds, which is its back-off."""
+            self._crash("crash: a pod's first")
         for _ in self._times("crash again", 5):
+            # kubelet starts a container anew at once, and then waits ten seconds: its back-off.
             self._new_pod()
             self._crash(None)
-            self._crash("crash: second of a pod")
+            self._crash("crash: a pod's second")
+        for _ in self._times("a node's loss"):
+            self._loss()
+        with Restores(self._running, self._stack) as restores:
+            for number in self._times("update, rollback and restore", seconds=SECONDS):
+                self._update(OTHER if number % 2 == 0 else None)
+                self._rollback()
+                self._restore(restores)
+        if self._stack.settings.get("image"):
+            self._stack.change(image=None)
+        return self.results
+
+    def _update(self, tag: str | None) -> None:
+        """`pulumi up` with another image, or with the first one again."""
+        with self._speech("update") as speech:
+            started = time.monotonic()
+            self._stack.change(image=f"{IMAGE}:{tag}" if tag else None)
+            self._add("update: pulumi up", time.monotonic() - started)
+            self._alone()
+            self._add("update: only the new pod is left", time.monotonic() - started)
+            speech.wait_for_speech(time.monotonic(), PATIENCE)
+
+    def _rollback(self) -> None:
+        """`pulumi up` of an image that crashes, to its end, and of the old one after it."""
+        before = dict(self._stack.settings)
+        old = self._running.speech_pod()
+        with self._speech("rollback") as speech:
+            started = time.monotonic()
+            self._stack.settings = {**before, **_IMPATIENT, "image": f"{IMAGE}:{CRASHES}"}
+            try:
+                run = self._stack.pulumi("up", "--yes", "--skip-preview")
+            finally:
+                self._stack.settings = before
+            self._add("rollback: the bad pulumi up fails", time.monotonic() - started)
+            if run.returncode == 0 or "ProgressDeadlineExceeded" not in run.stdout + run.stderr:
+                raise RuntimeError(f"a version that crashes was not refused:\n{run.stdout[-2000:]}")
+            started = time.monotonic()
+            self._stack.up()
+            self._add("rollback: pulumi up of the old image", time.monotonic() - started)
+            self._alone()
+            self._add("rollback: only the old pod is left", time.monotonic() - started)
+            speech.wait_for_speech(time.monotonic(), PATIENCE)
+        if self._running.speech_pod().metadata.uid != old.metadata.uid:
+            raise RuntimeError("the pod that served was replaced on the way back")
+
+    def _restore(self, restores: Restores) -> None:
+        """`ops snapshots restore`, of files that are gone."""
+        restores.spoil()
+        with self._speech("restore") as speech:
+            started = time.monotonic()
+            restores.restore()
+            self._add("restore: the command", time.monotonic() - started)
+            self._alone()
+            self._add("restore: only the restored volume serves", time.monotonic() - started)
+            speech.wait_for_speech(time.monotonic(), PATIENCE)
+        restores.check()
 
     def _crash(self, case: str | None) -> None:
+        """`kill -9` of the speech server."""
         pod = self._running.speech_pod()
         server = faults.program("python3", "-m", "espeak_server")
         with self._speech(case, patience=2) as speech:
@@ -116,61 +143,22 @@ class Changes:
         if case:
             self._add(f"{case}, until it speaks", speech.silence)
 
-    def _rollbacks(self) -> None:
-        """`pulumi up` of an image that crashes, to its end, and of the old one after it."""
-        before = dict(self._stack.settings)
-        for _ in self._times("rollback"):
-            old = self._running.speech_pod()
-            with self._speech("rollback") as speech:
-                started = time.monotonic()
-                self._stack.settings = {**before, **_IMPATIENT, "image": f"{IMAGE}:{CRASHES}"}
-                try:
-                    run = self._stack.pulumi("up", "--yes", "--skip-preview")
-                finally:
-                    self._stack.settings = before
-                self._add("rollback: the bad pulumi up fails", time.monotonic() - started)
-                if run.returncode == 0 or "ProgressDeadlineExceeded" not in run.stdout + run.stderr:
-                    raise RuntimeError(f"a version that crashes was not refused:\n{run.stdout[-2000:]}")
-                started = time.monotonic()
-                self._stack.up()
-                self._add("rollback: pulumi up of the old image", time.monotonic() - started)
-                self._alone(f"{IMAGE}:1.0.0")
-                self._add("rollback: only the old pod is left", time.monotonic() - started)
-                speech.wait_for_speech(time.monotonic(), PATIENCE)
-            if self._running.speech_pod().metadata.uid != old.metadata.uid:
-                raise RuntimeError("the pod that served was replaced on the way back")
-
-    def _restores(self) -> None:
-        """`ops snapshots restore` of a snapshot with 256 MiB in 64 files."""
-        with Restores(self._running, self._stack) as restores:
-            for _ in self._times("restore"):
-                restores.spoil()
-                with self._speech("restore") as speech:
-                    started = time.monotonic()
-                    restores.restore()
-                    self._add("restore: the command", time.monotonic() - started)
-                    self._alone(f"{IMAGE}:1.0.0")
-                    self._add("restore: only the restored volume serves", time.monotonic() - started)
-                    speech.wait_for_speech(time.monotonic(), PATIENCE)
-                restores.check()
-
-    def _losses(self) -> None:
+    def _loss(self) -> None:
         """Everything on the node of the speech pod ends at once, and is started again at once."""
-        for _ in self._times("a node's loss"):
-            moment = datetime.now(UTC)
-            pod = self._running.speech_pod()
-            with self._speech("a node's loss", patience=2) as speech:
-                killed = faults.crash_node(self._running.cluster, "gpu")
-                if killed < 6:
-                    raise RuntimeError(f"only {killed} processes were on the node")
-                self._restarted(pod)
-                speech.wait_for_speech(time.monotonic(), PATIENCE)
-            self._add("a node's loss, until it speaks", speech.silence)
-            _soon(partial(whole, self._running, moment), "the cluster is whole")
+        moment = datetime.now(UTC)
+        pod = self._running.speech_pod()
+        with self._speech("a node's loss", patience=2) as speech:
+            killed = faults.crash_node(self._running.cluster, "gpu")
+            if killed < 6:
+                raise RuntimeError(f"only {killed} processes were on the node")
+            self._restarted(pod)
+            speech.wait_for_speech(time.monotonic(), PATIENCE)
+        self._add("a node's loss, until it speaks", speech.silence)
+        _soon(partial(whole, self._running, moment), "the cluster is whole")
 
-    def _times(self, what: str, runs: int = RUNS) -> Iterator[int]:
+    def _times(self, what: str, runs: int = RUNS, seconds: float = math.inf) -> Iterator[int]:
         """Counts the runs of a case, and tells the results' reader where there are fewer than there should be."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         for number in range(self._run.times(runs)):
             if time.monotonic() > end:
                 self.results.notes.append(f"{what}: {number} runs instead of {runs}, for want of time.")
@@ -194,8 +182,9 @@ class Changes:
         self._run.say(f"  {case}: {seconds:.2f} s")
         self.results.add("Envoy", case, TIME, "s", seconds)
 
-    def _alone(self, image: str) -> None:
-        """Until one pod is there, of that image."""
+    def _alone(self) -> None:
+        """Until one pod is there, of the image that is set."""
+        image = self._stack.settings.get("image", f"{IMAGE}:1.0.0")
 
         def left() -> bool:
             pods = self._running.all_pods(NAMESPACE, SPEECH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import psutil
@@ -20,6 +21,9 @@ TRANSLATE: Final = "contour_cachehandler_onupdate_duration_seconds"
 
 _LINE: Final = re.compile(r"^(\w+) (\S+)$", re.MULTILINE)
 """A sample without labels."""
+
+_ESTABLISHED: Final = "01"
+_XDS_PORT: Final = 8001
 
 PROGRAMS: Final = {"Contour": faults.program("contour", "serve"), "Envoy": faults.program("envoy")}
 
@@ -55,6 +59,38 @@ def memory(running: Running) -> dict[str, float]:
         name: max(process.memory_info().rss for process in _processes(running, name)) / 2**20
         for name in PROGRAMS
     }
+
+
+def peak(running: Running) -> dict[str, float]:
+    """MiB: the most that the largest process of each program has ever had."""
+    return {name: max(map(_high_water, _processes(running, name))) for name in PROGRAMS}
+
+
+def _high_water(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    (kibibytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kibibytes) / 2**10
+
+
+def hears_from(running: Running) -> set[str]:
+    """Names of the Contours' pods that tell an Envoy what to do."""
+    return {process.environ()["HOSTNAME"] for process in _processes(running, "Contour") if _tells(process)}
+
+
+def _tells(contour: psutil.Process) -> bool:
+    """Whether a connection to its xDS port is there, by its pod's own network."""
+    for family in ("tcp", "tcp6"):
+        lines = Path(f"/proc/{contour.pid}/net/{family}").read_text(encoding="utf-8").splitlines()[1:]
+        for _, local, _, state, *_ in (line.split() for line in lines):
+            if local.endswith(f":{_XDS_PORT:04X}") and state == _ESTABLISHED:
+                return True
+    return False
+
+
+def leader(running: Running) -> str:
+    """Name of the Contour that writes the statuses."""
+    lease = running.coordination.read_namespaced_lease("leader-elect", EDGE_NAMESPACE)
+    return str(lease.spec.holder_identity).rpartition("_")[0]
 
 
 def processor(running: Running) -> dict[str, float]:
