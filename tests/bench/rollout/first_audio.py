@@ -36,7 +36,7 @@ def measure(run: Run, door: Door, cluster: Cluster) -> Results:
         title="First audio, the local engine",
         drawn=[
             Drawn(figure=FIRST, shape=Shape.DISTRIBUTION, logarithmic=True),
-            Drawn(figure="first audio, p95", shape=Shape.BARS),
+            Drawn(figure=f"{FIRST}, p95", shape=Shape.BARS, logarithmic=True),
         ],
         notes=[
             f'All streams of a round begin at the same moment, with "{SENTENCE}" (2.6 s of audio), on connections '

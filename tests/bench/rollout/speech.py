@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from tests.cluster.running import eventually
 WORDS: Final = "Hello there."
 PAUSE: Final = 0.05
 """Seconds from an answer to the next question."""
+
+# A connection that breaks is counted here; what the library logs of it says no more.
+logging.getLogger("websockets.client").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
