@@ -56,7 +56,11 @@ class Speech:
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
-        self.wait_for_speech(time.monotonic(), 60)
+        try:
+            self.wait_for_speech(time.monotonic(), 60)
+        except BaseException:
+            self._end.set()
+            raise
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
