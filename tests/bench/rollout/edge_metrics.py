@@ -48,9 +48,9 @@ def contours(running: Running) -> Counter[str]:
 
 
 def mean(before: Mapping[str, float], after: Mapping[str, float], name: str) -> float | None:
-    """Seconds that each took between two looks; None where none was."""
+    """Seconds that each took between two looks; None where none was, or where a program was started anew."""
     count = after[f"{name}_count"] - before[f"{name}_count"]
-    return (after[f"{name}_sum"] - before[f"{name}_sum"]) / count if count else None
+    return (after[f"{name}_sum"] - before[f"{name}_sum"]) / count if count > 0 else None
 
 
 def memory(running: Running) -> dict[str, float]:
