@@ -140,8 +140,7 @@ class TestGroups:
     @pytest.mark.usefixtures("caches")
     def test_a_group_that_is_not_there_is_refused_with_those_that_are(self) -> None:
         with pytest.raises(
-            LocalError,
-            match=r'no group "gitop" of tools: write one of bench, checks, cluster, gitops, pulumi',
+            LocalError, match=r'no group "gitop" of tools: write one of bench, checks, cluster, gitops, pulumi'
         ):
             toolchain.ensure(Console(quiet=True), "gitop")
 
