@@ -1,0 +1,70 @@
+"""The benchmarks of what goes wrong and of what is changed, on one cluster."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import tests.cluster
+from ops.workspace import pulumi
+from stacks import versions
+from tests.bench.results import Results
+from tests.bench.rollout import first_audio, routes
+from tests.bench.rollout.changes import Changes
+from tests.bench.run import Run
+from tests.cluster import faults
+from tests.cluster.conftest import speaks
+from tests.cluster.deployed import Deployed
+from tests.cluster.door import Door
+from tests.cluster.running import Running, eventually
+
+_NAMES = ("rollout-first-audio", "rollout-routes", "rollout")
+_IMAGES = Path(tests.cluster.__path__[0]) / "images.toml"
+
+
+def measure(run: Run) -> Iterator[Results]:
+    """First audio, then all that changes and breaks the stack, and routes by the thousand."""
+    if not any(map(run.wants, _NAMES)):
+        return
+    with run.platform(_IMAGES) as stack:
+        door = Door(str(stack.cluster.node_address("edge")), 443, stack.authority)
+        eventually(lambda: speaks(door), 120, "the front door answers")
+        found = _versions(stack)
+        if run.wants("rollout-first-audio"):
+            yield _with(first_audio.measure(run, door, stack.cluster), found)
+        if run.wants("rollout"):
+            yield _with(Changes(run, stack, door).measure(), found)
+        # Last: Envoy and Contour keep the memory that a thousand routes have taken.
+        if run.wants("rollout-routes"):
+            yield _with(routes.measure(run, door, Running(stack.cluster)), found)
+
+
+def _with(results: Results, found: dict[str, str]) -> Results:
+    results.versions = found
+    return results
+
+
+def _versions(stack: Deployed) -> dict[str, str]:
+    """What took part."""
+    running = Running(stack.cluster)
+    return {
+        "contour": versions.CONTOUR.tag,
+        "envoy": _envoy(running),
+        "kubernetes": running.core.list_node().items[0].status.node_info.kubelet_version,
+        "pulumi": _output(pulumi(), "version"),
+    }
+
+
+def _envoy(running: Running) -> str:
+    """As the program says itself: its image's tag is what the manifest names."""
+    (envoy,) = faults.matching(running.cluster, faults.program("envoy"))
+    found = re.search(r"/(\d+\.\d+\.\d+)", _output(f"/proc/{envoy.pid}/exe", "--version"))
+    if found is None:
+        raise RuntimeError("Envoy does not say which version it is")
+    return found[1]
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

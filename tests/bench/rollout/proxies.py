@@ -1,0 +1,143 @@
+"""A namespace with so many HTTPProxies, each with a host name of its own, under one certificate."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from tests.cluster.running import Running, eventually
+
+NAMESPACE: Final = "bench-routes"
+PATH: Final = "/version"
+"""Where a route answers by itself, with what it was told last."""
+
+GROUP: Final = ("projectcontour.io", "v1")
+_CERTIFICATE: Final = "shared"
+_WORKERS: Final = 4
+
+
+def fqdn(number: int) -> str:
+    """The host name of the proxy of that number."""
+    return f"route-{number:04}.bench.localhost"
+
+
+def proxy(number: int, said: str) -> dict[str, Any]:
+    """Two routes: one to a Service, as a speech service has it, and one that says something."""
+    return {
+        "apiVersion": "/".join(GROUP),
+        "kind": "HTTPProxy",
+        "metadata": {"name": f"route-{number:04}", "namespace": NAMESPACE},
+        "spec": {
+            "virtualhost": {"fqdn": fqdn(number), "tls": {"secretName": _CERTIFICATE}},
+            "routes": [
+                {
+                    "conditions": [{"prefix": PATH}],
+                    "directResponsePolicy": {"statusCode": 200, "body": said},
+                },
+                {
+                    "conditions": [{"prefix": "/"}],
+                    "services": [{"name": "backend", "port": 80}],
+                    "enableWebsockets": True,
+                    "loadBalancerPolicy": {"strategy": "WeightedLeastRequest"},
+                    "timeoutPolicy": {"response": "infinity", "idle": "5m"},
+                },
+            ],
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """The namespace while it is there."""
+
+    running: Running
+    ca: str
+    """PEM of the certificate that every host name has."""
+
+    def create(self, numbers: range, said: str) -> None:
+        """Returns when the API server has them all."""
+
+        def one(number: int) -> None:
+            objects.create_namespaced_custom_object(*GROUP, NAMESPACE, "httpproxies", proxy(number, said))
+
+        objects = client.CustomObjectsApi(self.running.api)
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            list(pool.map(one, numbers))
+
+    def valid(self) -> int:
+        """How many Contour calls valid."""
+        found = client.CustomObjectsApi(self.running.api).list_namespaced_custom_object(
+            *GROUP, NAMESPACE, "httpproxies"
+        )
+        return sum(item.get("status", {}).get("currentStatus") == "valid" for item in found["items"])
+
+
+@contextmanager
+def namespace(running: Running) -> Iterator[Proxies]:
+    """The namespace, its certificate and its Service; all gone afterwards."""
+    core = running.core
+    certificate, key = _certificate()
+    core.create_namespace({"metadata": {"name": NAMESPACE}})
+    try:
+        data = {"tls.crt": certificate, "tls.key": key}
+        core.create_namespaced_secret(
+            NAMESPACE,
+            {
+                "metadata": {"name": _CERTIFICATE},
+                "type": "kubernetes.io/tls",
+                "data": {name: base64.b64encode(pem.encode()).decode() for name, pem in data.items()},
+            },
+        )
+        core.create_namespaced_service(
+            NAMESPACE,
+            {"metadata": {"name": "backend"}, "spec": {"ports": [{"port": 80}], "selector": {"app": "none"}}},
+        )
+        yield Proxies(running, certificate)
+    finally:
+        core.delete_namespace(NAMESPACE)
+        eventually(lambda: _gone(core), 300, "the namespace of the routes is gone")
+
+
+def _gone(core: Any) -> bool:
+    try:
+        core.read_namespace(NAMESPACE)
+    except ApiException as error:
+        body = json.loads(error.body)
+        return bool(body["code"] == 404)
+    return False
+
+
+def _certificate() -> tuple[str, str]:
+    """PEM of a certificate for every host name, signed by itself, and of its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench.localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("*.bench.localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()

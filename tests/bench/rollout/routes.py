@@ -1,0 +1,270 @@
+"""From `kubectl apply` of a changed route to its being served, with few and with many HTTPProxies there."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Final
+
+import httpx
+from kubernetes import client, config, watch
+from urllib3.exceptions import HTTPError
+
+from tests.bench.results import Drawn, Results, Shape
+from tests.bench.rollout import edge_metrics
+from tests.bench.rollout.proxies import GROUP, NAMESPACE, PATH, Proxies, fqdn, namespace, proxy
+from tests.bench.rollout.quantiles import quantile
+from tests.bench.run import Run
+from tests.cluster.door import Door
+from tests.cluster.running import EDGE_NAMESPACE, Running, eventually, restarts
+
+SIZES: Final = (10, 100, 1000)
+CHANGES: Final = 25
+HASTY: Final = 5
+EVERY: Final = 0.005
+"""Seconds between two looks at what is served."""
+
+QUIET: Final = 0.8
+"""Seconds without a change, after which Contour takes the next one at once: its longest hold-off is 0.5."""
+
+PATIENCE: Final = 400
+"""Seconds. Contour writes five statuses a second, and may take no change before most of them are written."""
+
+COMMAND, KNOWN, HASTILY = (
+    "from the command's start",
+    "from the API server's word",
+    "the same, right after another",
+)
+SERVED, RISE, FIRST = "a change is served", "all are served", "the first change after so many new ones"
+
+
+def measure(run: Run, door: Door, running: Running) -> Results:
+    """The figures of each size; a size's proxies are added to the last one's."""
+    results = Results(
+        name="rollout-routes",
+        title="A route change, to served",
+        drawn=[
+            Drawn(figure=SERVED, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
+            Drawn(
+                figure="Contour's work for one change", shape=Shape.LINES, x="HTTPProxies", logarithmic=True
+            ),
+            Drawn(figure="memory", shape=Shape.LINES, x="HTTPProxies"),
+            Drawn(figure=FIRST, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
+            Drawn(figure=RISE, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
+        ],
+        notes=[
+            "Every HTTPProxy has a host name of its own, TLS with one shared certificate, a route to one shared "
+            "Service and one that answers by itself. What that one says is changed by `kubectl apply` and asked for "
+            f"through Envoy every {EVERY * 1000:.0f} ms on one open connection.",
+            f"{COMMAND}: kubectl's own start and its three calls are in it. {KNOWN}: from the moment in which a "
+            "watch reports the new object, as Contour's own watch does.",
+            f"Contour waits for 100 ms after a change that follows another within 500 ms (and after each further "
+            f"one), and not at all otherwise; the changes are {QUIET} s apart. {HASTILY}: the one before was served "
+            "just then.",
+            "Two Contours, both of which build all of it; memory is of the larger one. Their limit is 512 MiB, Envoy's "
+            "1,024 MiB.",
+        ],
+    )
+    if not _led_by_the_leader(running):
+        results.notes.append(
+            "Envoy was told by the Contour that is not the leader, which writes no statuses."
+        )
+    with namespace(running) as proxies:
+        there = 0
+        for size in SIZES if not run.quick else SIZES[:2]:
+            run.say(f"{size} HTTPProxies")
+            _grow(run, results, door, proxies, range(there, size))
+            there = size
+            _change(run, results, door, proxies, size)
+            _weigh(results, running, size)
+    for series in results.of(SERVED):
+        for name, value in (("p95", quantile(series.values, 0.95)), ("max", max(series.values))):
+            results.add(series.side, series.case, f"{SERVED}, {name}", "ms", value, series.x)
+    return results
+
+
+def _led_by_the_leader(running: Running) -> bool:
+    """Whether Envoy is told by the Contour that writes the statuses too, which is the busier one.
+
+    Envoy chooses by chance; a leader that it has not chosen is replaced, a few times.
+    """
+    for _ in range(4):
+        if edge_metrics.leader(running) in edge_metrics.hears_from(running):
+            return True
+        pod = edge_metrics.leader(running)
+        running.core.delete_namespaced_pod(pod, EDGE_NAMESPACE)
+        eventually(partial(_replaced, running, pod), 120, "another Contour leads")
+    return False
+
+
+def _replaced(running: Running, gone: str) -> bool:
+    ready = {pod.metadata.name for pod in running.ready_pods(EDGE_NAMESPACE, "app=contour")}
+    return len(ready) == 2 and gone not in ready and edge_metrics.leader(running) in ready
+
+
+def _grow(run: Run, results: Results, door: Door, proxies: Proxies, numbers: range) -> None:
+    """Adds proxies, and waits until each of them is served and called valid."""
+    size = numbers.stop
+    case = f"{size} HTTPProxies"
+    started = time.monotonic()
+    proxies.create(numbers, "new")
+    results.add("created", case, RISE, "s", time.monotonic() - started, size)
+    missing = set(numbers)
+
+    def served() -> bool:
+        # From the end: the last one that was made is mostly the last one to be served.
+        for number in sorted(missing, reverse=True):
+            if _said(door, proxies.ca, number) != "new":
+                return False
+            missing.discard(number)
+        return True
+
+    eventually(served, PATIENCE, f"{size} HTTPProxies are served")
+    results.add("served", case, RISE, "s", time.monotonic() - started, size)
+    with _session(door, proxies.ca, size - 1) as session, _Watch(proxies.running, size - 1) as known:
+        _, heard, answered = _once(proxies.running, session, known, size - 1, "first")
+    run.say(f"  the first change after it: {answered - heard:.2f} s")
+    results.add("from the API server's word", case, FIRST, "s", answered - heard, size)
+    eventually(lambda: proxies.valid() == size, PATIENCE, f"Contour calls {size} HTTPProxies valid")
+    results.add("called valid", case, RISE, "s", time.monotonic() - started, size)
+    time.sleep(QUIET)
+
+
+def _said(door: Door, ca: str, number: int) -> str:
+    with _session(door, ca, number) as session:
+        return _ask(session, number)
+
+
+@contextmanager
+def _session(door: Door, ca: str, number: int) -> Iterator[httpx.Client]:
+    trust = ssl.create_default_context(cadata=ca)
+    with httpx.Client(
+        base_url=f"https://{door.address}:{door.port}",
+        headers={"Host": fqdn(number)},
+        verify=trust,
+        timeout=5,
+        trust_env=False,
+    ) as session:
+        yield session
+
+
+def _ask(session: httpx.Client, number: int) -> str:
+    """What the route says; nothing while Envoy is away, or knows no such host name."""
+    try:
+        return session.get(PATH, extensions={"sni_hostname": fqdn(number)}).text
+    except httpx.HTTPError:
+        return ""
+
+
+def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int) -> None:
+    """Changes the route in the middle, over and over."""
+    number, case = size // 2, f"{size} HTTPProxies"
+    running = proxies.running
+    before, used = edge_metrics.contours(running), edge_metrics.processor(running)
+    started = time.monotonic()
+    changes = run.times(CHANGES, 3)
+    with _session(door, proxies.ca, number) as session, _Watch(running, number) as known:
+        for turn in range(changes):
+            time.sleep(QUIET)
+            begun, heard, served = _once(running, session, known, number, f"{size} {turn}")
+            results.add(COMMAND, case, SERVED, "ms", (served - begun) * 1000, size)
+            results.add(KNOWN, case, SERVED, "ms", (served - heard) * 1000, size)
+        after, spent = edge_metrics.contours(running), edge_metrics.processor(running)
+        seconds = time.monotonic() - started
+        for turn in range(run.times(HASTY, 2)):
+            time.sleep(QUIET)
+            _once(running, session, known, number, f"{size} first {turn}")
+            _, heard, served = _once(running, session, known, number, f"{size} second {turn}")
+            results.add(HASTILY, case, SERVED, "ms", (served - heard) * 1000, size)
+    for side, name in (("graph", edge_metrics.REBUILD), ("Envoy's configuration", edge_metrics.TRANSLATE)):
+        mean = edge_metrics.mean(before, after, name)
+        if mean is None:
+            results.notes.append(f"{case}: a Contour was started anew meanwhile, and {name} with it.")
+        else:
+            results.add(side, case, "Contour's work for one change", "ms", mean * 1000, size)
+    for program, total in spent.items():
+        if total > used[program]:
+            per_change = (total - used[program]) / changes
+            results.add(program, case, "processor for one change", "ms", per_change * 1000, size)
+    results.add("changes", case, "changes a second meanwhile", "1/s", changes / seconds, size)
+
+
+def _once(
+    running: Running, session: httpx.Client, known: _Watch, number: int, said: str
+) -> tuple[float, float, float]:
+    """The moments of the command's start, of the API server's word, and of the first new answer."""
+    command = ["kubectl", f"--kubeconfig={running.cluster.kubeconfig}", "apply", "-f", "-"]
+    begun = time.monotonic()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(proxy(number, said)).encode())
+        process.stdin.close()
+        while _ask(session, number) != said:
+            if time.monotonic() - begun > PATIENCE:
+                raise RuntimeError(f"{said!r} was not served within {PATIENCE} s")
+            if process.poll() not in (None, 0):
+                raise RuntimeError(
+                    f"kubectl apply failed: {process.stderr.read() if process.stderr else ''!r}"
+                )
+            time.sleep(EVERY)
+        served = time.monotonic()
+    return begun, known.heard(said), served
+
+
+class _Watch:
+    """Notes when the API server told of each change of one HTTPProxy, as a `with` block."""
+
+    def __init__(self, running: Running, number: int) -> None:
+        # A client of its own, as it is used by a thread of its own.
+        api = config.new_client_from_config(config_file=str(running.cluster.kubeconfig))
+        self._objects = client.CustomObjectsApi(api)
+        self._name = f"route-{number:04}"
+        self._watch = watch.Watch()
+        self._heard: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        eventually(lambda: bool(self._heard), 20, "the watch reports what is there")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.stop()
+
+    def heard(self, said: str) -> float:
+        """When it was told that the route says this."""
+        eventually(lambda: said in self._heard, 10, "the watch reports the change")
+        return self._heard[said]
+
+    def _listen(self) -> None:
+        events = self._watch.stream(
+            self._objects.list_namespaced_custom_object,
+            *GROUP,
+            NAMESPACE,
+            "httpproxies",
+            field_selector=f"metadata.name={self._name}",
+            timeout_seconds=1800,
+        )
+        # Stopped, it ends in the middle of the answer.
+        with suppress(HTTPError):
+            for event in events:
+                body = event["object"]["spec"]["routes"][0]["directResponsePolicy"]["body"]
+                self._heard.setdefault(body, time.monotonic())
+
+
+def _weigh(results: Results, running: Running, size: int) -> None:
+    for program, mebibytes in edge_metrics.memory(running).items():
+        results.add(program, f"{size} HTTPProxies", "memory", "MiB", mebibytes, size)
+    for program, mebibytes in edge_metrics.peak(running).items():
+        results.add(program, f"{size} HTTPProxies", "memory, at most until then", "MiB", mebibytes, size)
+    for program, selector in (("Contour", "app=contour"), ("Envoy", "app=envoy")):
+        count = sum(restarts(running.pods(EDGE_NAMESPACE, selector)).values())
+        results.add(program, f"{size} HTTPProxies", "restarts so far", "restarts", count, size)
