@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +10,15 @@ from typing import Any, Final
 
 import yaml
 
+from tests.bench.scale.control_plane import rows
 from tests.bench.scale.fleet import Fleet, namespace
-from tests.bench.scale.usage import Usage
+from tests.bench.scale.usage import ARGO_CD_ROLES, Usage
 from tests.cluster.running import Running, eventually
 from tests.gitops.delivered import ARGO_CD, Delivered
 
 CONTROLLER: Final = "argocd-application-controller"
-ROLES: Final = (CONTROLLER, "argocd-repo-server", "argocd-server", "redis-server")
 _BRANCH: Final = "scale"
 _PROJECT: Final = "scale"
-_TABLE: Final = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
 
 @dataclass
@@ -97,7 +95,7 @@ class ArgoCd:
             result.good = self._good()
             result.seconds = time.monotonic() - started
             for role, memory in self._usage.memory().items():
-                if role in ROLES:
+                if role in ARGO_CD_ROLES:
                     result.peak[role] = max(result.peak.get(role, 0.0), memory)
         return result
 
@@ -133,20 +131,9 @@ class ArgoCd:
         return annotations.get("tts-platform/turn")
 
     def _good(self) -> int:
-        answer = self._running.api.call_api(
-            f"/apis/argoproj.io/v1alpha1/namespaces/{ARGO_CD}/applications",
-            "GET",
-            query_params=[("labelSelector", "bench=scale"), ("includeObject", "None")],
-            header_params={"Accept": _TABLE},
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-            _request_timeout=60,
-        )[0]
-        table = json.loads(answer.data)
-        columns = [column["name"] for column in table["columnDefinitions"]]
-        sync, health = columns.index("Sync Status"), columns.index("Health Status")
-        rows = [row["cells"] for row in table["rows"]]
-        return sum((row[sync], row[health]) == ("Synced", "Healthy") for row in rows)
+        path = f"/apis/argoproj.io/v1alpha1/namespaces/{ARGO_CD}/applications"
+        found = rows(self._running, path, "bench=scale")
+        return sum((row["Sync Status"], row["Health Status"]) == ("Synced", "Healthy") for row in found)
 
     def _application(self, number: int) -> None:
         self._create(
@@ -164,7 +151,10 @@ class ArgoCd:
                         "server": "https://kubernetes.default.svc",
                         "namespace": namespace(number),
                     },
-                    "syncPolicy": {"automated": {"prune": True, "selfHeal": True}},
+                    "syncPolicy": {
+                        "automated": {"prune": True, "selfHeal": True},
+                        "syncOptions": ["ServerSideApply=true"],
+                    },
                 },
             },
             "Application",

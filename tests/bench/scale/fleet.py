@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +20,13 @@ from cryptography.x509.oid import NameOID
 from kubernetes import client
 
 from tests.bench.scale.addresses import SERVICES
+from tests.bench.scale.control_plane import rows
 from tests.bench.scale.fake_nodes import KWOK
 from tests.cluster.running import Running, eventually
 
 NAMESPACES: Final = 100
 REPLICAS: Final = 5
 SELECTOR: Final = "bench=scale"
-_TABLE: Final = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
 
 def namespace(number: int) -> str:
@@ -165,7 +164,11 @@ class Fleet:
     def secret(self, name: str, namespace: str) -> None:
         """A certificate as cert-manager would have it signed: a key of its own, P-256."""
         body = {
-            "metadata": {"name": f"{name}-tls", "namespace": namespace},
+            "metadata": {
+                "name": f"{name}-tls",
+                "namespace": namespace,
+                "labels": {"bench": "scale"},
+            },
             "type": "kubernetes.io/tls",
             "stringData": certificate(domain(name)),
         }
@@ -186,24 +189,12 @@ class Fleet:
         )
 
     def seen(self) -> Seen:
-        """As the API server's table of pods has it: whole pods would be fifty times as much to read."""
-        answer = self.running.api.call_api(
-            "/api/v1/pods",
-            "GET",
-            query_params=[("labelSelector", SELECTOR), ("includeObject", "None")],
-            header_params={"Accept": _TABLE},
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-            _request_timeout=60,
-        )[0]
-        table = json.loads(answer.data)
-        columns = [column["name"] for column in table["columnDefinitions"]]
-        status, node = columns.index("Status"), columns.index("Node")
-        rows = [row["cells"] for row in table["rows"]]
+        """How far its pods are."""
+        found = rows(self.running, "/api/v1/pods", SELECTOR)
         return Seen(
-            made=len(rows),
-            scheduled=sum(row[node] != "<none>" for row in rows),
-            running=sum(row[status] == "Running" for row in rows),
+            made=len(found),
+            scheduled=sum(row["Node"] != "<none>" for row in found),
+            running=sum(row["Status"] == "Running" for row in found),
         )
 
     def follow(self, started: float, seconds: float) -> Mapping[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,20 @@ from tests.cluster.faults import alive
 _MEMORY: Final = 2**20
 
 
+GROUPS: Final[Mapping[str, Sequence[str]]] = {
+    "control plane": ("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler"),
+    "edge": ("contour", "envoy"),
+    "on each node": ("kube-proxy", "kube-network-policies"),
+}
+ARGO_CD_ROLES: Final = (
+    "argocd-application-controller",
+    "argocd-repo-server",
+    "argocd-server",
+    "redis-server",
+)
+ROLES: Final = frozenset([*ARGO_CD_ROLES, *(role for roles in GROUPS.values() for role in roles)])
+
+
 def role(command: list[str]) -> str | None:
     """What the figures call a process; None of one that is not looked at."""
     if not command:
@@ -24,22 +38,6 @@ def role(command: list[str]) -> str | None:
     if name == "contour":
         return name if command[1:2] == ["serve"] else None
     return name if name in ROLES else None
-
-
-ROLES: Final = (
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kube-proxy",
-    "kube-network-policies",
-    "contour",
-    "envoy",
-    "argocd-application-controller",
-    "argocd-repo-server",
-    "argocd-server",
-    "redis-server",
-)
 
 
 class Usage:
