@@ -46,8 +46,9 @@ def test_beyond_the_last_bound_a_quantile_is_the_last_bound() -> None:
     assert quantile(0.99, {}, {0.1: 0.0, float("inf"): 5.0}) == 0.1
 
 
-def test_only_the_contour_that_serves_counts() -> None:
+def test_a_process_is_known_by_its_program() -> None:
     assert role(["contour", "serve", "--incluster"]) == "contour"
     assert role(["/bin/contour", "envoy", "shutdown-manager"]) is None
     assert role(["/tools/kube-apiserver", "--flag"]) == "kube-apiserver"
+    assert role(["redis-server *:6379"]) == "redis-server"
     assert role([]) is None

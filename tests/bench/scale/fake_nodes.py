@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from kubernetes import client
 from components.nodes import GPU_NODE_SELECTOR, GPU_RESOURCE, GPU_TOLERATIONS
 from local.cluster.layout import Cluster
 from tests.bench.scale.addresses import PODS
-from tests.cluster.running import Running, eventually, is_ready
+from tests.bench.scale.control_plane import rows
+from tests.cluster.running import Running, eventually
 
 STAGES: Final = Path(__file__).parent / "stages.yaml"
 
@@ -92,12 +94,12 @@ def create(running: Running, numbers: Sequence[int]) -> None:
 def nudge(running: Running) -> None:
     """Touches what was not started: kwok 0.8.0 overlooks pods that come before it holds the node's lease."""
     waiting = running.core.list_pod_for_all_namespaces(field_selector="status.phase=Pending").items
+    long_ago = datetime.now(UTC) - timedelta(seconds=15)
     for pod in waiting:
-        if (pod.spec.node_name or "").startswith("fake-"):
+        if (pod.spec.node_name or "").startswith("fake-") and pod.metadata.creation_timestamp < long_ago:
             note = {"metadata": {"annotations": {"tts-platform/nudged": str(time.time())}}}
             running.core.patch_namespaced_pod(pod.metadata.name, pod.metadata.namespace, note)
 
 
 def _ready(running: Running) -> set[str]:
-    found = running.core.list_node(label_selector="type=kwok", _request_timeout=60).items
-    return {item.metadata.name for item in found if is_ready(item)}
+    return {row["Name"] for row in rows(running, "/api/v1/nodes", "type=kwok") if row["Status"] == "Ready"}

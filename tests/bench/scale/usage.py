@@ -34,7 +34,8 @@ def role(command: list[str]) -> str | None:
     """What the figures call a process; None of one that is not looked at."""
     if not command:
         return None
-    name = Path(command[0]).name
+    # redis writes its address behind its name.
+    name = Path(command[0].partition(" ")[0]).name
     if name == "contour":
         return name if command[1:2] == ["serve"] else None
     return name if name in ROLES else None
