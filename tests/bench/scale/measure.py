@@ -116,8 +116,8 @@ def _scale(run: Run, place: Place) -> Iterator[Results]:
             "nodes as services, of 8 GPUs each; kwok runs the nodes, and one process answers for all pods.",
             "The first step has the request limits that kube-controller-manager and kube-scheduler come with (20 and "
             "50 a second), the others 400 and 400.",
-            "Memory is what is resident, of the largest process of its kind. At rest is 20 s in which nobody does "
-            "anything but the nodes' leases and Envoy's health checks.",
+            "Memory is what is resident, of the largest process of its kind; processor is of all of a kind together. "
+            "At rest is 20 s in which nobody does anything but the nodes' leases and Envoy's health checks.",
         ],
         drawn=[
             *(
@@ -126,7 +126,7 @@ def _scale(run: Run, place: Place) -> Iterator[Results]:
                 for figure in ("memory", "processor at rest")
             ),
             Drawn(figure="until all of a step", shape=Shape.LINES, x="speech pods"),
-            Drawn(figure="pods a second", shape=Shape.LINES, x="speech pods"),
+            Drawn(figure="pods a second", shape=Shape.BARS),
             Drawn(figure="until Envoy serves a change", shape=Shape.LINES, x="speech pods"),
             Drawn(figure="Contour's rebuild", shape=Shape.LINES, x="speech pods"),
         ],

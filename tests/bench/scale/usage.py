@@ -19,7 +19,7 @@ _MEMORY: Final = 2**20
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "control plane": ("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler"),
     "edge": ("contour", "envoy"),
-    "on each node": ("kube-proxy", "kube-network-policies"),
+    "on the two nodes": ("kube-proxy", "kube-network-policies"),
 }
 ARGO_CD_ROLES: Final = (
     "argocd-application-controller",
