@@ -1,1 +1,1 @@
-"""How far one control plane reaches."""
+"""A thousand simulated nodes and services on one cluster: what grows with them, and what gives way first."""
