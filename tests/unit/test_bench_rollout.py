@@ -1,9 +1,6 @@
 """The sums of the benchmark of the rollout."""
 
-import pytest
-
 from tests.bench.rollout.edge_metrics import mean, parsed
-from tests.bench.rollout.quantiles import quantile
 
 METRICS = """\
 # HELP contour_dagrebuild_seconds Duration in seconds of DAG rebuilds
@@ -26,13 +23,3 @@ def test_the_mean_is_of_what_was_between_two_looks() -> None:
     before, after = {"x_sum": 1.5, "x_count": 4}, {"x_sum": 2.5, "x_count": 8}
     assert mean(before, after, "x") == 0.25
     assert mean(before, before, "x") is None, "nothing was done, which is not the same as done at once"
-
-
-@pytest.mark.parametrize(("share", "value"), [(0.5, 10), (0.95, 19), (0.99, 20), (1, 20), (0.01, 1)])
-def test_a_quantile_is_one_of_the_values(share: float, value: float) -> None:
-    assert quantile([*range(20, 0, -1)], share) == value
-
-
-def test_no_values_have_no_quantile() -> None:
-    with pytest.raises(ValueError, match="no values"):
-        quantile([], 0.5)

@@ -46,7 +46,7 @@ def first_chunk(run: Run, stage: Stage) -> Results:
         for side, values in heard.items():
             for value in values:
                 results.add(side, case, "first chunk", "ms", value)
-            results.add(side, case, "p95", "ms", quantile(sorted(values), 0.95))
+            results.add(side, case, "p95", "ms", quantile(values, 0.95))
             if side != DIRECT:
                 added = [value - floor for value, floor in zip(values, heard[DIRECT], strict=True)]
                 results.add(side, case, "added", "ms", median(added))

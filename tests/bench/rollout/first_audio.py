@@ -9,9 +9,9 @@ from typing import Final
 
 from local.cluster.layout import Cluster
 from local.paths import CHECKOUT
+from tests.bench.quantiles import quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.rollout.listeners import Wanted, Where
-from tests.bench.rollout.quantiles import quantile
 from tests.bench.run import Run
 from tests.cluster import faults
 from tests.cluster.door import ENDLESS, SENTENCE, Door

@@ -16,10 +16,10 @@ import httpx
 from kubernetes import client, config, watch
 from urllib3.exceptions import HTTPError
 
+from tests.bench.quantiles import quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.rollout import edge_metrics
 from tests.bench.rollout.proxies import GROUP, NAMESPACE, PATH, Proxies, fqdn, namespace, proxy
-from tests.bench.rollout.quantiles import quantile
 from tests.bench.run import Run
 from tests.cluster.door import Door
 from tests.cluster.running import EDGE_NAMESPACE, Running, eventually, restarts
