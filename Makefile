@@ -8,7 +8,7 @@ PYTHON ?= python3
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
 TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST PULL_REQUESTS FILE TRIAL TTL \
-	COMMENTS STACKS OF ONLY
+	COMMENTS STACKS OF ONLY PART
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
@@ -193,12 +193,12 @@ test-packages:
 	@for program in espeak-ng ps; do command -v $$program >/dev/null || { \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends espeak-ng procps >/dev/null || true; }; done
 
-# One load generator is a Debian package; k6 and KWOK are built from their Go modules like everything else.
+# One load generator and curl are Debian packages; k6 and KWOK are built from their Go modules like everything else.
 bench: $(INSTALLED) $(BENCH_INSTALLED) ## Measure, with tables and plots: make bench ONLY=edge|rollout|program|scale (QUICK=1 to try)
-	@command -v h2load >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client >/dev/null; }
+	@{ command -v h2load && command -v curl; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client curl >/dev/null; }
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi --group cluster --group gitops --group bench) $(PY) -m tests.bench run $(if $(QUICK),--quick) \
-		$(if $(KEEP_CLUSTER),--keep-cluster) -- $(if $(ONLY),"$$ONLY")
+		$(if $(KEEP_CLUSTER),--keep-cluster) $(if $(PART),--part="$$PART") -- $(if $(ONLY),"$$ONLY")
 
 $(BENCH_INSTALLED): tests/bench/requirements.txt $(INSTALLED)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt

@@ -53,8 +53,8 @@ _TIMEOUTS = {
     "connect-timeout": "2s",
 }
 
-_AT_A_TIME = 8192
-"""Requests, WebSockets among them, that one Envoy carries to one service: as many as its memory holds
+_AT_A_TIME = 4096
+"""Requests, WebSockets among them, that one Envoy carries to one service: half of its memory when all are silent
 (components/envoy.py). Envoy's own limit of 1,024 refuses the next WebSocket with a 503 although nothing is busy."""
 
 _RETRIES_AT_A_TIME = 128

@@ -7,7 +7,8 @@ from components.hardening import harden
 from components.upstream.objects import Change, KubernetesObject, container, pod_spec
 from components.upstream.source import UpstreamError
 
-# 250 MiB by itself, and 0.2 MiB for each WebSocket that is open (docs/benchmarks.md): 8,192 of them fit.
+# 250 MiB by itself, and 0.2 MiB for each silent WebSocket (docs/benchmarks.md): 4,096 of them take half, and what
+# listeners are slow to take has the rest.
 _ENVOY_RESOURCES = {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
 _SHUTDOWN_MANAGER_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}}
 _INIT_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}

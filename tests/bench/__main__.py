@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from local.errors import LocalError
 from tests.bench.results import KEPT, Results, kept
@@ -51,14 +52,26 @@ def run(
 ) -> None:
     """Measures, and keeps each result as soon as it is there."""
     this = Run(console=console, quick=quick, keep_cluster=keep_cluster, only=frozenset(part or ()))
+    if keep_cluster and len(only or ()) != 1:
+        raise LocalError("A cluster is kept for one benchmark at a time: name it (ONLY=edge).")
+    failed = []
     for name in only or list(Benchmark):
+        # A part's name begins with its benchmark's.
+        if part and not any(one.startswith(name) for one in part):
+            continue
         measure: Callable[[Run], Iterator[Results]] = importlib.import_module(
             f"tests.bench.{name}.measure"
         ).measure
-        for results in measure(this):
-            _show(results)
-            if not quick:
-                _keep(results, directory)
+        try:
+            for results in measure(this):
+                _show(results)
+                if not quick:
+                    _keep(results, directory)
+        except (AssertionError, RuntimeError) as error:
+            console.print(f"[red]error:[/red] {name}: {escape(str(error))}", highlight=False)
+            failed.append(name)
+    if failed:
+        raise LocalError(f"Not measured to the end: {', '.join(failed)}. What was measured before is kept.")
 
 
 @app.command()

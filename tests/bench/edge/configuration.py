@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -73,7 +74,7 @@ def _measure(run: Run, stage: Stage, way: Target, case: str, results: Results) -
 
 
 def _holds(stage: Stage, has_reached: Callable[[str], bool]) -> bool:
-    return has_reached(stage.envoy_listeners())
+    return has_reached(json.dumps(stage.envoy_has("dynamic_listeners")))
 
 
 def _as_it_is(_: dict[str, Any]) -> None:

@@ -44,6 +44,8 @@ class K6:
         }
         self._directory = tempfile.TemporaryDirectory()
         self._file = Path(self._directory.name) / "summary.json"
+        # Not a pipe: nobody reads it before the end, and a full one would stop k6.
+        self._said = Path(self._directory.name) / "output"
         command = ["k6", "run", "--quiet", "--no-usage-report", f"--summary-export={self._file}"]
         command += [f"--env={key}={value}" for key, value in given.items()]
         # Go's client takes HTTP/2 wherever it is offered, unless it is told not to.
@@ -51,9 +53,8 @@ class K6:
         self._process = subprocess.Popen(
             [*command, str(_SCRIPTS / script)],
             env=environment,
-            stdout=subprocess.PIPE,
+            stdout=self._said.open("w", encoding="utf-8"),
             stderr=subprocess.STDOUT,
-            text=True,
         )
 
     def __enter__(self) -> K6:
@@ -69,9 +70,9 @@ class K6:
 
     def summary(self) -> Summary:
         """RuntimeError where k6 has measured nothing."""
-        said, _ = self._process.communicate()
-        if not self._file.exists():
-            raise RuntimeError(f"k6 has measured nothing: {said[-800:]}")
+        code = self._process.wait()
+        if code != 0 or not self._file.exists():
+            raise RuntimeError(f"k6 has measured nothing: {self._said.read_text(encoding='utf-8')[-800:]}")
         return Summary(metrics=json.loads(self._file.read_text(encoding="utf-8"))["metrics"])
 
 

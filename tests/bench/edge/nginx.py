@@ -24,7 +24,7 @@ class Nginx:
     balance: Mapping[str, str] = field(default_factory=dict[str, str])
     """`least_conn`, by upstream; round robin where none is named."""
 
-    access_log: str = "/dev/stdout json"
+    access_log: str = "/dev/stdout json buffer=64k flush=1s"
     read_timeout: str = "300s"
     """After which a connection on which nothing moves is closed."""
 

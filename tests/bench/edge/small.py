@@ -27,7 +27,9 @@ def at_full_speed(run: Run, stage: Stage) -> Results:
             "backend share the "
             "machine's cores, so that the rate is one over what all three cost together.",
             "`no proxy` is the backend without TLS: what is left of each figure when no proxy costs anything.",
-            "Both proxies write an access log of the same fields as JSON.",
+            "Both proxies write an access log of the same fields as JSON, in pieces of 64 KiB or after a second "
+            "at most.",
+            "HTTP/2 has one stream a connection here, as HTTP/1.1 has.",
         ],
         drawn=[
             Drawn(figure="requests per second", shape=Shape.BARS),
@@ -66,6 +68,8 @@ def at_a_rate(run: Run, stage: Stage) -> Results:
             "k6, constant arrival rate: a slow answer holds no other request back, so none is left out of the "
             "figures "
             "(coordinated omission).",
+            "From the request's first byte to the answer's last, on a connection that is there: opening it is "
+            "not in it.",
             "`not sent`: iterations that k6 had no client left for.",
         ],
         drawn=[

@@ -31,7 +31,10 @@ export default function () {
   const long = every > 0 && exec.scenario.iterationInTest % every === 0;
   const body = JSON.stringify({ input: long ? SENTENCE.repeat(Number(__ENV.LONG)) : SENTENCE });
   const answer = http.post(`${__ENV.URL}/v1/audio/speech`, body, { headers: { 'Content-Type': 'application/json' } });
-  if (answer.status !== 200) failed.add(1);
-  else spoken.add(1);
+  if (answer.status !== 200) {
+    failed.add(1);
+    return;
+  }
+  spoken.add(1);
   if (!long) short.add(answer.timings.duration);
 }

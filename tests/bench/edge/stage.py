@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -35,12 +36,12 @@ _BACKENDS: Final = {"small": 8080, "speech": 8091, "queueing": 8091}
 _DIRECT: Final = {"small": 18080, "speech": 18091}
 """Ports of their node."""
 
-_LISTENERS: Final = """
-import http.client, socket
+_CONFIGURATION: Final = """
+import http.client, socket, sys
 admin = http.client.HTTPConnection("admin")
 admin.sock = socket.socket(socket.AF_UNIX)
 admin.sock.connect("/admin/admin.sock")
-admin.request("GET", "/config_dump?resource=dynamic_listeners")
+admin.request("GET", "/config_dump?resource=" + sys.argv[1])
 print(admin.getresponse().read().decode())
 """
 
@@ -121,7 +122,7 @@ class Stage:
             self.route(name)
         self.restart_nginx()
         for target in (target for backend in _BACKENDS for target in self.ways(backend)):
-            eventually(partial(_answers, target), PATIENCE, f"{target.url} of {target.side} answers")
+            eventually(partial(answers, target), PATIENCE, f"{target.url} of {target.side} answers")
 
     @cached_property
     def speech_route(self) -> dict[str, Any]:
@@ -226,9 +227,24 @@ class Stage:
         configuration: dict[str, Any] = yaml.safe_load(found.data["contour.yaml"])
         return configuration
 
-    def envoy_listeners(self) -> str:
-        """What Envoy listens on and does there, as its admin interface says."""
-        return self.running.python(self.running.envoy_pod(), "envoy", _LISTENERS)
+    def envoy_has(self, resource: str) -> list[dict[str, Any]]:
+        """What Envoy has of a kind, as its admin interface says: dynamic_listeners, dynamic_active_clusters."""
+        said = self.running.python(self.running.envoy_pod(), "envoy", _CONFIGURATION, resource)
+        found: list[dict[str, Any]] = json.loads(said)["configs"]
+        return found
+
+    def envoy_balances(self, name: str, *, by: str, retries: bool) -> bool:
+        """Whether Envoy has the route of that name with that policy of balancing, and with retries or without."""
+        routes = [
+            json.dumps(one)
+            for one in self.envoy_has("dynamic_route_configs")
+            if f"/{name}.bench.localhost" in one["route_config"]["name"]
+        ]
+        clusters = [one["cluster"] for one in self.envoy_has("dynamic_active_clusters")]
+        used = [one for one in clusters if any(f'"{one["name"]}"' in route for route in routes)]
+        # What is left out of Envoy's answer is its default.
+        balanced = all(one.get("lb_policy", "ROUND_ROBIN") == by for one in used)
+        return bool(used) and balanced and all(("retry_policy" in route) == retries for route in routes)
 
     def apply(self, objects: Iterable[dict[str, Any]]) -> None:
         """Puts objects there, all of them at once."""
@@ -255,7 +271,8 @@ def _filled(file: str, **values: str) -> str:
     return Template((HERE / file).read_text(encoding="utf-8")).substitute(values, **places)
 
 
-def _answers(target: Target) -> bool:
+def answers(target: Target) -> bool:
+    """Whether its backend answers under its name."""
     scheme = "https" if target.tls else "http"
     # What is measured is the way, not the trust.
     with httpx.Client(verify=False, trust_env=False, timeout=5) as session:  # noqa: S501

@@ -1,4 +1,4 @@
-"""Update, crash, rollback, restore and a node's loss, twenty times each.
+"""Update, crash, rollback, restore and a node's loss, twenty times each; a second crash of the same pod, five times.
 
 TTS_BENCH_SECONDS bounds all of it: no further run begins after so many seconds, and the notes say how many there were.
 """
