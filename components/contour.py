@@ -35,7 +35,9 @@ from components.upstream.objects import (
 from components.upstream.pin import Upstream
 from components.upstream.source import UpstreamStore
 
-_CONTOUR_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+# 0.5 MiB for each HTTPProxy with a certificate, and more while many change: 512 MiB are too little for a thousand
+# (docs/benchmarks.md).
+_CONTOUR_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 _CERTGEN_RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
 
 _CERTGEN_LIFETIME_DAYS = 3650
@@ -59,6 +61,10 @@ _AT_A_TIME = 4096
 
 _RETRIES_AT_A_TIME = 128
 """Envoy's own limit of 3 is less than what waits for a pod that dies. Only what no pod has heard of is tried again."""
+
+_API_REQUESTS_A_SECOND = 50
+"""Of Contour to the API server. By itself it takes client-go's 5, and writes one for each status of an HTTPProxy; a leader
+with a hundred to write takes no change until it has, and the Envoys that it tells learn of no pod."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +146,8 @@ def _configure(configuration: dict[str, Any]) -> None:
     configuration["accesslog-format"] = "json"
     configuration["tls"]["minimum-protocol-version"] = "1.2"
     configuration["timeouts"] = dict(_TIMEOUTS)
+    configuration["kubernetesClientQPS"] = _API_REQUESTS_A_SECOND
+    configuration["kubernetesClientBurst"] = 2 * _API_REQUESTS_A_SECOND
     # WebSockets count as connections and as requests.
     configuration["cluster"] = {
         "circuit-breakers": {

@@ -181,6 +181,14 @@ def test_more_websockets_than_envoy_takes_by_itself() -> None:
     assert limits["max-retries"] > 3
 
 
+def test_many_routes_are_written_as_fast_as_they_come() -> None:
+    written = yaml.safe_load(contour().object("ConfigMap", "contour")["data"]["contour.yaml"])
+    assert written["kubernetesClientQPS"] > 5, (
+        "client-go's own: a leader that writes takes no change meanwhile"
+    )
+    assert written["kubernetesClientBurst"] >= written["kubernetesClientQPS"]
+
+
 def test_one_of_two_contours_survives_a_drain() -> None:
     recording = contour()
     assert recording.object("Deployment", "contour")["spec"]["replicas"] == 2
