@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench.scale.prometheus import Metrics, quantile
+from tests.bench.prometheus import Metrics, quantile
 from tests.bench.scale.usage import role
 
 BEFORE = """\

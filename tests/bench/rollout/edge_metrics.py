@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psutil
 
+from tests.bench.prometheus import Metrics
 from tests.cluster import faults
 from tests.cluster.running import EDGE_NAMESPACE, Running
 
@@ -19,18 +20,12 @@ REBUILD: Final = "contour_dagrebuild_seconds"
 TRANSLATE: Final = "contour_cachehandler_onupdate_duration_seconds"
 """Contour makes Envoy's configuration of the graph."""
 
-_LINE: Final = re.compile(r"^(\w+) (\S+)$", re.MULTILINE)
-"""A sample without labels."""
+_READ: Final = tuple(f"{name}_{part}" for name in (REBUILD, TRANSLATE) for part in ("count", "sum"))
 
 _ESTABLISHED: Final = "01"
 _XDS_PORT: Final = 8001
 
 PROGRAMS: Final = {"Contour": faults.program("contour", "serve"), "Envoy": faults.program("envoy")}
-
-
-def parsed(text: str) -> dict[str, float]:
-    """The samples without labels of Prometheus' text format."""
-    return {name: float(value) for name, value in _LINE.findall(text)}
 
 
 def contours(running: Running) -> Counter[str]:
@@ -41,8 +36,9 @@ def contours(running: Running) -> Counter[str]:
         said: Any = running.core.connect_get_namespaced_pod_proxy_with_path(
             f"{pod.metadata.name}:8000", EDGE_NAMESPACE, "metrics", _preload_content=False
         )
-        total.update(parsed(said.data.decode()))
-    if f"{REBUILD}_count" not in total:
+        metrics = Metrics.parse(said.data.decode())
+        total.update({name: metrics.total(name) for name in _READ})
+    if not total[f"{REBUILD}_count"]:
         raise RuntimeError("Contour says nothing of its rebuilds")
     return total
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import datetime
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from tests.bench.certificates import self_signed
 from tests.cluster.running import Running, eventually
 
 NAMESPACE: Final = "bench-routes"
@@ -89,23 +84,22 @@ class Proxies:
 def namespace(running: Running) -> Iterator[Proxies]:
     """The namespace, its certificate and its Service; all gone afterwards."""
     core = running.core
-    certificate, key = _certificate()
+    secret = self_signed("*.bench.localhost")
     core.create_namespace({"metadata": {"name": NAMESPACE}})
     try:
-        data = {"tls.crt": certificate, "tls.key": key}
         core.create_namespaced_secret(
             NAMESPACE,
             {
                 "metadata": {"name": _CERTIFICATE},
                 "type": "kubernetes.io/tls",
-                "data": {name: base64.b64encode(pem.encode()).decode() for name, pem in data.items()},
+                "stringData": secret,
             },
         )
         core.create_namespaced_service(
             NAMESPACE,
             {"metadata": {"name": "backend"}, "spec": {"ports": [{"port": 80}], "selector": {"app": "none"}}},
         )
-        yield Proxies(running, certificate)
+        yield Proxies(running, secret["tls.crt"])
     finally:
         core.delete_namespace(NAMESPACE)
         eventually(lambda: _gone(core), 300, "the namespace of the routes is gone")
@@ -118,26 +112,3 @@ def _gone(core: Any) -> bool:
         body = json.loads(error.body)
         return bool(body["code"] == 404)
     return False
-
-
-def _certificate() -> tuple[str, str]:
-    """PEM of a certificate for every host name, signed by itself, and of its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench.localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("*.bench.localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()

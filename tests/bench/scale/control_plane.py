@@ -11,7 +11,7 @@ from typing import Final
 
 from local.cluster import processes
 from local.cluster.layout import Cluster
-from tests.bench.scale.prometheus import Metrics
+from tests.bench.prometheus import Metrics
 from tests.cluster.running import Running, eventually
 
 _OPEN: Final = "--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics"

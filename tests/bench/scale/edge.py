@@ -14,10 +14,10 @@ from typing import Any
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from tests.bench.prometheus import Metrics
 from tests.bench.scale.addresses import PROBED
 from tests.bench.scale.control_plane import raw
 from tests.bench.scale.fleet import Fleet, domain
-from tests.bench.scale.prometheus import Metrics
 from tests.cluster.running import EDGE_NAMESPACE
 
 HOME = "scale-00"

@@ -7,18 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from kubernetes import client
 
+from tests.bench.certificates import self_signed
 from tests.bench.scale.addresses import SERVICES
 from tests.bench.scale.control_plane import rows
 from tests.bench.scale.fake_nodes import KWOK
@@ -171,7 +167,7 @@ class Fleet:
                 "labels": {"bench": "scale"},
             },
             "type": "kubernetes.io/tls",
-            "stringData": certificate(domain(name)),
+            "stringData": self_signed(domain(name)),
         }
         self.running.core.create_namespaced_secret(namespace, body)
 
@@ -218,28 +214,3 @@ class Fleet:
     def _each(do: Any, items: Sequence[Any]) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(do, items))
-
-
-def certificate(name: str) -> dict[str, str]:
-    """What is in a Secret of TLS: signed by itself, for the clients of the benchmark look at no authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=90))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return {
-        "tls.crt": signed.public_bytes(serialization.Encoding.PEM).decode(),
-        "tls.key": private.decode(),
-    }

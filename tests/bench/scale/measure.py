@@ -14,6 +14,7 @@ from local.cluster.layout import NODES, Cluster
 from local.git_server import GitServer
 from local.paths import CHECKOUT
 from stacks.versions import ARGO_CD, CONTOUR
+from tests.bench.prometheus import Metrics, quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
 from tests.bench.scale import fake_nodes
@@ -30,7 +31,6 @@ from tests.bench.scale.control_plane import (
 )
 from tests.bench.scale.edge import Edge
 from tests.bench.scale.fleet import REPLICAS, Fleet, Templates
-from tests.bench.scale.prometheus import Metrics, quantile
 from tests.bench.scale.usage import ARGO_CD_ROLES, GROUPS, Usage
 from tests.cluster.deployed import IMPATIENT
 from tests.cluster.running import EDGE_NAMESPACE, Running, eventually, restarts
