@@ -72,19 +72,35 @@ class Edge:
         """Those of the services that answer nobody."""
         return [name for name in names if not self._ask(name)]
 
-    def rebuilds(self) -> tuple[float, float]:
-        """How often the Contours have built their graphs of routes, and the seconds that all of it took."""
-        both = []
+    def rebuilds(self) -> dict[str, tuple[float, float]]:
+        """By container of a Contour, how often it has built its graph of routes, and the seconds that all took."""
+        found = {}
         for pod in self._running.ready_pods(EDGE_NAMESPACE, "app=contour"):
             metrics = self._metrics(pod)
-            both.append(
-                (
-                    metrics.total("contour_dagrebuild_seconds_count"),
-                    metrics.total("contour_dagrebuild_seconds_sum"),
-                )
+            found[pod.status.container_statuses[0].container_id] = (
+                metrics.total("contour_dagrebuild_seconds_count"),
+                metrics.total("contour_dagrebuild_seconds_sum"),
             )
-        assert both, "there is a Contour to ask"
-        return sum(count for count, _ in both), sum(seconds for _, seconds in both)
+        return found
+
+    def ended(self) -> dict[str, str]:
+        """By container of a Contour or an Envoy that has ended: whose it was, why it did, and its last words."""
+        found = {}
+        for pod in self._running.pods(EDGE_NAMESPACE, "app in (contour, envoy)"):
+            for status in pod.status.container_statuses or []:
+                if end := status.last_state.terminated:
+                    words = self._last_words(pod.metadata.name, status.name)
+                    found[end.container_id] = f"{status.name}, {end.reason} ({end.exit_code}): {words}"
+        return found
+
+    def _last_words(self, pod: str, container: str) -> str:
+        try:
+            log: str = self._running.core.read_namespaced_pod_log(
+                pod, EDGE_NAMESPACE, container=container, previous=True, tail_lines=2
+            )
+        except ApiException as error:
+            return f"its log is gone ({error.status})"
+        return log.strip()
 
     def _metrics(self, pod: Any) -> Metrics:
         path = f"/api/v1/namespaces/{EDGE_NAMESPACE}/pods/{pod.metadata.name}:8000/proxy/metrics"
