@@ -11,8 +11,7 @@ import tests.cluster
 from ops.workspace import pulumi
 from stacks import versions
 from tests.bench.results import Results
-from tests.bench.rollout import first_audio, routes
-from tests.bench.rollout.changes import Changes
+from tests.bench.rollout import changes, crashes, first_audio, routes
 from tests.bench.run import Run
 from tests.cluster import faults
 from tests.cluster.conftest import speaks
@@ -20,7 +19,7 @@ from tests.cluster.deployed import Deployed
 from tests.cluster.door import Door
 from tests.cluster.running import Running, eventually
 
-_NAMES = ("rollout-first-audio", "rollout-routes", "rollout")
+_NAMES = ("rollout-first-audio", "rollout-routes", crashes.NAME, changes.NAME)
 _IMAGES = Path(tests.cluster.__path__[0]) / "images.toml"
 
 
@@ -34,8 +33,10 @@ def measure(run: Run) -> Iterator[Results]:
         found = _versions(stack)
         if run.wants("rollout-first-audio"):
             yield _with(first_audio.measure(run, door, stack.cluster), found)
-        if run.wants("rollout"):
-            yield _with(Changes(run, stack, door).measure(), found)
+        for part in (crashes, changes):
+            if run.wants(part.NAME):
+                for results in part.measure(run, stack, door):
+                    yield _with(results, found)
         # Last: Envoy and Contour keep the memory that a thousand routes have taken.
         if run.wants("rollout-routes"):
             yield _with(routes.measure(run, door, Running(stack.cluster)), found)
