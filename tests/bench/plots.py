@@ -17,6 +17,9 @@ from tests.bench.results import Drawn, Results, Series, Shape
 # The same text in, the same file out: a picture changes only with its figures.
 mpl.rcParams.update({"svg.hashsalt": "tts-platform", "svg.fonttype": "none", "font.size": 9})
 
+_MANY = 10
+"""How many times its smallest number a line's largest is where its axis is logarithmic."""
+
 
 def draw(results: Results, directory: Path) -> list[Path]:
     """One PNG and one SVG with every figure that is to be drawn; none where there is none."""
@@ -25,7 +28,11 @@ def draw(results: Results, directory: Path) -> list[Path]:
         return []
     rows = (len(wanted) + 1) // 2
     figure, axes = plt.subplots(
-        rows, min(2, len(wanted)), figsize=(6.4 * min(2, len(wanted)), 4.2 * rows), squeeze=False
+        rows,
+        min(2, len(wanted)),
+        figsize=(6.4 * min(2, len(wanted)), 4.2 * rows),
+        squeeze=False,
+        layout="constrained",
     )
     figure.suptitle(results.title)
     places = list(axes.flat)
@@ -33,7 +40,6 @@ def draw(results: Results, directory: Path) -> list[Path]:
         _one(place, drawn, results.of(drawn.figure))
     for place in places[len(wanted) :]:
         place.set_axis_off()
-    figure.tight_layout()
     directory.mkdir(parents=True, exist_ok=True)
     files = [directory / f"{results.name}.{kind}" for kind in ("png", "svg")]
     for file in files:
@@ -54,7 +60,7 @@ def _one(axes: Axes, drawn: Drawn, series: Sequence[Series]) -> None:
             _distribution(axes, series)
     sides = {item.side for item in series}
     if drawn.shape is not Shape.DISTRIBUTION and len(sides) > 1:
-        axes.legend()
+        axes.legend(framealpha=0.6)
     if drawn.logarithmic:
         (axes.set_xscale if drawn.shape is Shape.DISTRIBUTION else axes.set_yscale)("log")
     axes.grid(visible=True, axis="x" if drawn.shape is Shape.DISTRIBUTION else "y", alpha=0.3)
@@ -72,6 +78,8 @@ def _bars(axes: Axes, series: Sequence[Series]) -> None:
         above = [max(item.values) - item.median for _, item in there]
         places = [place + (index - (len(sides) - 1) / 2) * width for place, _ in there]
         axes.bar(places, middles, width, yerr=[below, above], label=side, error_kw={"linewidth": 0.8})
+    # Room for the legend.
+    axes.margins(y=0.2)
     axes.set_xticks(
         range(len(cases)),
         cases,
@@ -88,8 +96,11 @@ def _lines(axes: Axes, series: Sequence[Series]) -> None:
         axes.fill_between(
             points, [min(item.values) for _, item in mine], [max(item.values) for _, item in mine], alpha=0.15
         )
-    if all(item.x for item in series):
+    measured = sorted({item.x for item in series if item.x is not None})
+    if measured[0] > 0 and measured[-1] / measured[0] >= _MANY:
         axes.set_xscale("log")
+    axes.set_xticks(measured, [f"{x:,.0f}" for x in measured])
+    axes.set_xticks([], minor=True)
 
 
 def _distribution(axes: Axes, series: Sequence[Series]) -> None:
