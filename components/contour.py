@@ -35,9 +35,18 @@ from components.upstream.objects import (
 from components.upstream.pin import Upstream
 from components.upstream.source import UpstreamStore
 
-# 0.5 MiB for each HTTPProxy with a certificate, and more while many change: 512 MiB are too little for a thousand
-# (docs/benchmarks.md).
-_CONTOUR_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
+_CONTOUR_MEMORY_MIB = 2048
+"""At the most. A thousand HTTPProxies with certificates and 5,000 pods take more than 1 GiB while they change
+(docs/scale.md)."""
+
+_CONTOUR_RESOURCES = {
+    "requests": {"cpu": "100m", "memory": "128Mi"},
+    "limits": {"memory": f"{_CONTOUR_MEMORY_MIB}Mi"},
+}
+
+_GO_MEMORY_LIMIT = f"{_CONTOUR_MEMORY_MIB * 9 // 10}MiB"
+"""From here on Go collects garbage more often. By itself it lets the heap double first, whatever the limit is."""
+
 _CERTGEN_RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
 
 _CERTGEN_LIFETIME_DAYS = 3650
@@ -129,6 +138,7 @@ def _controller_changes(args: ContourArgs) -> list[Change]:
         deployment["spec"]["template"]["metadata"]["annotations"] = {"tts-platform/configuration": checksum}
         contour = container(deployment, "contour")
         contour["resources"] = _CONTOUR_RESOURCES
+        contour["env"].append({"name": "GOMEMLIMIT", "value": _GO_MEMORY_LIMIT})
         harden(deployment)
         if args.exposure is Exposure.HOST_NETWORK:
             # Contour tells Envoy what to listen on, and in the node's network there is no mapping in between.

@@ -189,6 +189,16 @@ def test_many_routes_are_written_as_fast_as_they_come() -> None:
     assert written["kubernetesClientBurst"] >= written["kubernetesClientQPS"]
 
 
+def test_contour_collects_its_garbage_before_the_kernel_ends_it() -> None:
+    pod = contour().object("Deployment", "contour")["spec"]["template"]["spec"]
+    (found,) = [item for item in pod["containers"] if item["name"] == "contour"]
+    (limit,) = [
+        int(item["value"].removesuffix("MiB")) for item in found["env"] if item["name"] == "GOMEMLIMIT"
+    ]
+    allowed = int(found["resources"]["limits"]["memory"].removesuffix("Mi"))
+    assert 0.8 * allowed < limit < 0.95 * allowed, "some of it is not Go's heap"
+
+
 def test_one_of_two_contours_survives_a_drain() -> None:
     recording = contour()
     assert recording.object("Deployment", "contour")["spec"]["replicas"] == 2
