@@ -83,24 +83,30 @@ class Edge:
             )
         return found
 
-    def ended(self) -> dict[str, str]:
-        """By container of a Contour or an Envoy that has ended: whose it was, why it did, and its last words."""
+    def ended(self) -> dict[str, tuple[str, str]]:
+        """By container of a Contour or an Envoy that has ended: whose it was and why, and its last words."""
         found = {}
         for pod in self._running.pods(EDGE_NAMESPACE, "app in (contour, envoy)"):
             for status in pod.status.container_statuses or []:
                 if end := status.last_state.terminated:
                     words = self._last_words(pod.metadata.name, status.name)
-                    found[end.container_id] = f"{status.name}, {end.reason} ({end.exit_code}): {words}"
+                    found[end.container_id] = (f"{status.name}: {end.reason} ({end.exit_code})", words)
         return found
 
     def _last_words(self, pod: str, container: str) -> str:
         try:
-            log: str = self._running.core.read_namespaced_pod_log(
-                pod, EDGE_NAMESPACE, container=container, previous=True, tail_lines=2
+            log = self._running.core.read_namespaced_pod_log(
+                pod,
+                EDGE_NAMESPACE,
+                container=container,
+                previous=True,
+                tail_lines=1,
+                # The client makes text of bytes as Python writes them in a program.
+                _preload_content=False,
             )
         except ApiException as error:
             return f"its log is gone ({error.status})"
-        return log.strip()
+        return str(log.data, "utf-8", "replace").strip()
 
     def _metrics(self, pod: Any) -> Metrics:
         path = f"/api/v1/namespaces/{EDGE_NAMESPACE}/pods/{pod.metadata.name}:8000/proxy/metrics"

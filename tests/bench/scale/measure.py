@@ -283,11 +283,11 @@ def more(
 
 def _ends(run: Run, place: Place, results: Results, case: str, known: set[str]) -> None:
     """Tells of each container of the edge that has ended since the last look."""
-    for container, what in place.edge.ended().items():
+    for container, (what, words) in place.edge.ended().items():
         if container not in known:
             known.add(container)
-            run.say(f"  ended: {what}")
-            results.notes.append(f"{case}: ended: {what.splitlines()[0][:300]}")
+            run.say(f"  {what}; its last words: {words}")
+            results.notes.append(f"{case}: a container has ended meanwhile. {what}.")
 
 
 def _argo(run: Run, place: Place) -> Iterator[Results]:
