@@ -67,9 +67,7 @@ def measure(run: Run, door: Door, running: Running) -> Results:
             f"Contour waits for 100 ms after a change that follows another within 500 ms (and after each further "
             f"one), and not at all otherwise; the changes are {QUIET} s apart. {HASTILY}: the one before was served "
             "just then.",
-            "Two Contours, both of which build all of it; memory is of the larger one. Their limit is 512 MiB, "
-            "Envoy's "
-            "2,048 MiB.",
+            "Two Contours, both of which build all of it; memory is of the larger one.",
         ],
     )
     if not _led_by_the_leader(running):
