@@ -76,6 +76,11 @@ _API_REQUESTS_A_SECOND = 50
 leader with a hundred to write takes no change until it has: the Envoys that it tells learn of no pod."""
 
 
+_PROBE_SECONDS = 5
+"""For an answer to the liveness probe. Kubernetes waits for one second; with a thousand nodes at once, that ended a
+Contour that was at work (docs/scale.md)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContourArgs:
     """What an environment decides about its edge."""
@@ -138,6 +143,7 @@ def _controller_changes(args: ContourArgs) -> list[Change]:
         deployment["spec"]["template"]["metadata"]["annotations"] = {"tts-platform/configuration": checksum}
         contour = container(deployment, "contour")
         contour["resources"] = _CONTOUR_RESOURCES
+        contour["livenessProbe"]["timeoutSeconds"] = _PROBE_SECONDS
         contour["env"].append({"name": "GOMEMLIMIT", "value": _GO_MEMORY_LIMIT})
         harden(deployment)
         if args.exposure is Exposure.HOST_NETWORK:

@@ -199,6 +199,16 @@ def test_contour_collects_its_garbage_before_the_kernel_ends_it() -> None:
     assert 0.8 * allowed < limit < 0.95 * allowed, "some of it is not Go's heap"
 
 
+def test_a_contour_at_work_is_not_taken_for_dead() -> None:
+    (found,) = [
+        item
+        for item in contour().object("Deployment", "contour")["spec"]["template"]["spec"]["containers"]
+        if item["name"] == "contour"
+    ]
+    assert found["livenessProbe"]["httpGet"]["path"] == "/healthz", "upstream's own probe"
+    assert found["livenessProbe"]["timeoutSeconds"] >= 5
+
+
 def test_one_of_two_contours_survives_a_drain() -> None:
     recording = contour()
     assert recording.object("Deployment", "contour")["spec"]["replicas"] == 2
