@@ -75,7 +75,6 @@ _API_REQUESTS_A_SECOND = 50
 """Of Contour to the API server, one for each HTTPProxy whose status it writes. By itself it takes client-go's 5, and a
 leader with a hundred to write takes no change until it has: the Envoys that it tells learn of no pod."""
 
-
 _PROBE_SECONDS = 5
 """For an answer to the liveness probe. Kubernetes waits for one second; with a thousand nodes at once, that ended a
 Contour that was at work (docs/scale.md)."""

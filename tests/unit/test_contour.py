@@ -190,8 +190,7 @@ def test_many_routes_are_written_as_fast_as_they_come() -> None:
 
 
 def test_contour_collects_its_garbage_before_the_kernel_ends_it() -> None:
-    pod = contour().object("Deployment", "contour")["spec"]["template"]["spec"]
-    (found,) = [item for item in pod["containers"] if item["name"] == "contour"]
+    found = container(contour().object("Deployment", "contour")["spec"]["template"]["spec"], "contour")
     (limit,) = [
         int(item["value"].removesuffix("MiB")) for item in found["env"] if item["name"] == "GOMEMLIMIT"
     ]
@@ -200,11 +199,7 @@ def test_contour_collects_its_garbage_before_the_kernel_ends_it() -> None:
 
 
 def test_a_contour_at_work_is_not_taken_for_dead() -> None:
-    (found,) = [
-        item
-        for item in contour().object("Deployment", "contour")["spec"]["template"]["spec"]["containers"]
-        if item["name"] == "contour"
-    ]
+    found = container(contour().object("Deployment", "contour")["spec"]["template"]["spec"], "contour")
     assert found["livenessProbe"]["httpGet"]["path"] == "/healthz", "upstream's own probe"
     assert found["livenessProbe"]["timeoutSeconds"] >= 5
 

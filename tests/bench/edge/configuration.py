@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from tests.bench.edge.closed import closed
+from tests.bench.edge.closed import with_processor_time
 from tests.bench.edge.stage import PATIENCE, Stage, Target
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
@@ -64,12 +64,9 @@ def _measure(run: Run, stage: Stage, way: Target, case: str, results: Results) -
     time.sleep(run.times(3))
     seconds = run.times(5, 1)
     for _ in range(run.times(2)):
-        used = -stage.processor_seconds(way.side)
-        done = closed(way, _CONNECTIONS, seconds, http2=False)
-        used += stage.processor_seconds(way.side)
+        done, each = with_processor_time(stage, way, _CONNECTIONS, seconds, http2=False)
         results.add(way.side, case, "requests per second", "1/s", done.rate)
-        each = used / (done.requests * (seconds + 1) / seconds)
-        results.add(way.side, case, "processor time of the proxy", "µs/request", each * 1e6)
+        results.add(way.side, case, "processor time of the proxy", "µs/request", each)
         results.add(way.side, case, "p95", "ms", done.p95)
 
 

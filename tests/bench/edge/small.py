@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from tests.bench.edge import k6
-from tests.bench.edge.closed import closed
-from tests.bench.edge.stage import DIRECT, DIRECT_HTTP2, Stage, Target
+from tests.bench.edge.closed import closed, with_processor_time
+from tests.bench.edge.stage import DIRECT, DIRECT_HTTP2, Stage, Target, turned
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
 
@@ -41,21 +42,21 @@ def at_full_speed(run: Run, stage: Stage) -> Results:
     for number in range(run.times(2)):
         for protocol, http2 in _PROTOCOLS.items():
             for connections in _CONNECTIONS:
-                for way in _turned(stage.ways("small"), number):
+                for way in turned(stage.ways("small"), number):
                     case = f"{protocol}, {connections}"
                     run.say(f"closed loop, {case} connections, {way.side}")
-                    used = 0.0 if way.side == DIRECT else -stage.processor_seconds(way.side)
-                    done = closed(_plain_http2(way, http2), connections, seconds, http2=http2)
+                    each: float | None = None
+                    if way.side == DIRECT:
+                        done = closed(_plain_http2(way, http2), connections, seconds, http2=http2)
+                    else:
+                        done, each = with_processor_time(stage, way, connections, seconds, http2=http2)
                     results.add(way.side, case, "requests per second", "1/s", done.rate)
                     results.add(way.side, case, "median", "ms", done.median)
                     results.add(way.side, case, "p95", "ms", done.p95)
                     results.add(way.side, case, "p99", "ms", done.p99)
                     results.add(way.side, case, "failed", "requests", done.failed)
-                    if way.side != DIRECT:
-                        used += stage.processor_seconds(way.side)
-                        # Also of the second before the count, at the same rate.
-                        each = used / (done.requests * (seconds + 1) / seconds)
-                        results.add(way.side, case, "processor time of the proxy", "µs/request", each * 1e6)
+                    if each is not None:
+                        results.add(way.side, case, "processor time of the proxy", "µs/request", each)
     return results
 
 
@@ -81,7 +82,7 @@ def at_a_rate(run: Run, stage: Stage) -> Results:
     for number in range(run.times(2)):
         for protocol, http2 in _PROTOCOLS.items():
             for rate in _RATES:
-                for way in _turned(stage.ways("small"), number):
+                for way in turned(stage.ways("small"), number):
                     if http2 and way.side == DIRECT:
                         continue  # k6 speaks HTTP/2 only over TLS.
                     case = f"{protocol}, {rate}/s"
@@ -96,12 +97,5 @@ def at_a_rate(run: Run, stage: Stage) -> Results:
     return results
 
 
-def _turned(ways: list[Target], number: int) -> list[Target]:
-    """Each side is the first of a round as often as the others."""
-    return [*ways[number % len(ways) :], *ways[: number % len(ways)]]
-
-
 def _plain_http2(way: Target, http2: bool) -> Target:
-    if not http2 or way.side != DIRECT:
-        return way
-    return Target(way.side, way.host, way.address, DIRECT_HTTP2, tls=False)
+    return replace(way, port=DIRECT_HTTP2) if http2 else way

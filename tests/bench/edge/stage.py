@@ -271,6 +271,12 @@ def _filled(file: str, **values: str) -> str:
     return Template((HERE / file).read_text(encoding="utf-8")).substitute(values, **places)
 
 
+def turned(ways: list[Target], turn: int) -> list[Target]:
+    """Each is the first of a turn as often as the others."""
+    first = turn % len(ways)
+    return [*ways[first:], *ways[:first]]
+
+
 def answers(target: Target) -> bool:
     """Whether its backend answers under its name."""
     scheme = "https" if target.tls else "http"

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from tests.bench.edge.stage import DIRECT, Stage, Target
+from tests.bench.edge.stage import DIRECT, Stage, Target, turned
 from tests.bench.quantiles import quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
@@ -58,7 +58,7 @@ def _client(ways: list[Target], turns: int) -> dict[str, list[float]]:
     # What is measured is the way, not the trust.
     with httpx.Client(verify=False, trust_env=False, timeout=30) as session:  # noqa: S501
         for turn in range(-2, turns):
-            for way in (*ways[turn % len(ways) :], *ways[: turn % len(ways)]):
+            for way in turned(ways, turn):
                 milliseconds = _first_chunk(session, way)
                 if turn >= 0:
                     heard[way.side].append(milliseconds)

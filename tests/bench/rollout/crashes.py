@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tests.bench.results import Results
-from tests.bench.rollout.trials import PATIENCE, Trials, soon
+from tests.bench.rollout.trials import PATIENCE, RUNS, Trials, soon
 from tests.bench.run import Run
 from tests.cluster import faults
 from tests.cluster.deployed import Deployed
@@ -24,9 +24,9 @@ def measure(run: Run, stack: Deployed, door: Door) -> Iterator[Results]:
     """What is quick first; the results so far after each case."""
     trials = Trials(NAME, "A crash, a second one, and a node's loss", run, stack, door)
     for case, do, runs in (
-        ("crash", _first_crash, 20),
+        ("crash", _first_crash, RUNS),
         ("second crash", _second_crash, 5),
-        ("a node's loss", _loss, 20),
+        ("a node's loss", _loss, RUNS),
     ):
         for _ in trials.times(case, runs):
             trials.attempt(case, partial(do, trials))

@@ -1,7 +1,7 @@
 """Answers for the simulated pods, as a process in the edge node's network: `python -m tests.bench.scale.answers PORT`.
 
-Every address of the simulated pods is the edge node's own while it runs. So Envoy's active health checks are asked and
-answered as of real pods, five thousand of them every five seconds, and a request gets the address that it was sent to.
+Every address of the simulated pods is the edge node's own while it runs. So Envoy's active health checks are answered
+as of real pods, and a request gets the address that it was sent to.
 """
 
 from __future__ import annotations
