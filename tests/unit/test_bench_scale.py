@@ -3,8 +3,7 @@
 import pytest
 
 from tests.bench.prometheus import Metrics, quantile
-from tests.bench.scale.measure import more
-from tests.bench.scale.usage import role
+from tests.bench.usage import role
 
 BEFORE = """\
 # HELP requests Seconds.
@@ -53,10 +52,3 @@ def test_a_process_is_known_by_its_program() -> None:
     assert role(["/tools/kube-apiserver", "--flag"]) == "kube-apiserver"
     assert role(["redis-server *:6379"]) == "redis-server"
     assert role([]) is None
-
-
-def test_rebuilds_are_counted_of_the_containers_that_lasted() -> None:
-    before = {"old": (900.0, 30.0), "lasting": (10.0, 1.0)}
-    after = {"new": (4.0, 2.0), "lasting": (14.0, 1.5)}
-    assert more(before, after) == (4.0, 0.5)
-    assert more({"old": (900.0, 30.0)}, {"new": (4.0, 2.0)}) == (0, 0)

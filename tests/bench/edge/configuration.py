@@ -28,9 +28,8 @@ def configurations(run: Run, stage: Stage) -> Results:
         name="edge-configuration",
         title="What configuration costs, 50 connections, HTTP/1.1",
         notes=[
-            "Each case of Envoy is Contour's file as the program writes it, with the one change that is named; "
-            "the last has "
-            "all of them.",
+            "Each case of Envoy is Contour's file as the program writes it, with the one change that is "
+            "named; the last has all of them.",
         ],
         drawn=[
             Drawn(figure="requests per second", shape=Shape.BARS),

@@ -37,9 +37,9 @@ def killed(run: Run, stage: Stage) -> Results:
         title="One of three pods killed under load",
         notes=[
             "20 utterances a second, open loop, for 12 s; one of three speech servers gets a kill -9 after 5 s.",
-            "`Envoy` is the HTTPProxy as the program makes it, which tries again what no pod has heard of; `no "
-            "retry` does not. nginx knows the three "
-            "pods by address (least_conn) and goes on to the next one when it cannot connect, as it does by default.",
+            "`Envoy` is the HTTPProxy as the program makes it, which tries again what no pod has heard "
+            "of; `no retry` does not. nginx knows the three pods by address (least_conn) and goes on to "
+            "the next one when it cannot connect, as it does by default.",
         ],
         drawn=[
             Drawn(figure="failed", shape=Shape.DISTRIBUTION),
@@ -72,10 +72,9 @@ def balanced(run: Run, stage: Stage) -> Results:
         name="edge-balance",
         title="Least request against round robin, uneven utterances",
         notes=[
-            "Three pods that speak one utterance at a time. Open loop; one utterance in seven is "
-            f"{_LONG} sentences long, the others one. The figures are of the short ones: what they take beyond "
-            f"their own time they have "
-            "waited for a long one.",
+            f"Three pods that speak one utterance at a time. Open loop; one utterance in seven is {_LONG} "
+            "sentences long, the others one. The figures are of the short ones: what they take beyond "
+            "their own time they have waited for a long one.",
         ],
         drawn=[Drawn(figure=figure, shape=Shape.BARS) for figure in ("median", "p95", "p99")],
     )

@@ -24,9 +24,9 @@ def at_full_speed(run: Run, stage: Stage) -> Results:
         name="edge-small-closed",
         title="Small requests, as many as go through",
         notes=[
-            "Two-byte answers over TLS 1.3 (ECDSA P-256, AES-128-GCM), keep-alive; h2load, the proxy and the "
-            "backend share the "
-            "machine's cores, so that the rate is one over what all three cost together.",
+            "Two-byte answers over TLS 1.3 (ECDSA P-256, AES-128-GCM), keep-alive; h2load, the proxy and "
+            "the backend share the machine's cores, so that the rate is one over what all three cost "
+            "together.",
             "`no proxy` is the backend without TLS: what is left of each figure when no proxy costs anything.",
             "Both proxies write an access log of the same fields as JSON, in pieces of 64 KiB or after a second "
             "at most.",
@@ -66,9 +66,8 @@ def at_a_rate(run: Run, stage: Stage) -> Results:
         name="edge-small-open",
         title="Small requests at a fixed rate",
         notes=[
-            "k6, constant arrival rate: a slow answer holds no other request back, so none is left out of the "
-            "figures "
-            "(coordinated omission).",
+            "k6, constant arrival rate: a slow answer holds no other request back, so none is left out "
+            "of the figures (coordinated omission).",
             "From the request's first byte to the answer's last, on a connection that is there: opening it is "
             "not in it.",
             "`not sent`: iterations that k6 had no client left for.",
@@ -88,7 +87,7 @@ def at_a_rate(run: Run, stage: Stage) -> Results:
                     case = f"{protocol}, {rate}/s"
                     run.say(f"open loop, {case}, {way.side}")
                     seconds = run.times(6, 2)
-                    done = k6.run("small.js", way, http2=http2, RATE=rate, SECONDS=seconds, CLIENTS=200)
+                    done = k6.run("small.js", way, http2=http2, RATE=rate, SECONDS=seconds)
                     for figure, which in (("median", "med"), ("p95", "p(95)"), ("p99", "p(99)")):
                         results.add(way.side, case, figure, "ms", done.value("http_req_duration", which))
                     failed = done.value("http_req_failed", "passes")

@@ -2,6 +2,7 @@
 // ping takes. Beside them RATE new ones a second: opened, configured, closed, and counted as a success once all of that went well.
 import { WebSocket } from 'k6/websockets';
 import { Counter, Trend } from 'k6/metrics';
+import { common } from './options.js';
 
 const opened = new Counter('held_opened');
 const refused = new Counter('held_refused');
@@ -18,9 +19,7 @@ const config = JSON.stringify({ type: 'session.config', response_format: 'pcm', 
 const close = JSON.stringify({ type: 'session.close' });
 
 export const options = {
-  hosts: { [__ENV.NAME]: __ENV.CONNECT },
-  insecureSkipTLSVerify: true,
-  summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max'],
+  ...common,
   scenarios: {
     held: {
       executor: 'per-vu-iterations',

@@ -56,17 +56,15 @@ def held(run: Run, stage: Stage) -> Results:
         name="edge-sockets",
         title="WebSockets held through ten reloads and 200 new routes",
         notes=[
-            f"Each held socket is pinged every {_PING} s; {_UPGRADES} new ones a second are opened, configured "
-            f"and closed "
-            "meanwhile. A reload of nginx: another configuration and `nginx -s reload`. Of Envoy: another "
-            "timeout in the "
-            "HTTPProxy of the very route, by the API.",
+            f"Each held socket is pinged every {_PING} s; {_UPGRADES} new ones a second are opened, "
+            "configured and closed meanwhile. A reload of nginx: another configuration and `nginx -s "
+            "reload`. Of Envoy: another timeout in the HTTPProxy of the very route, by the API.",
             f"`nginx, {_IMPATIENT}` has worker_shutdown_timeout {_IMPATIENT}, so that old workers end; "
-            f"ingress-nginx has 240s. "
-            "Without it they live as long as their longest socket, and each reload adds as many again.",
-            "`memory` is what the proxy holds at the end of it, with all sockets still open; `memory of a "
-            "socket` is what "
-            "it has taken since before they were opened, reloads and routes included, divided by them.",
+            "ingress-nginx has 240s. Without it they live as long as their longest socket, and each "
+            "reload adds as many again.",
+            "`memory` is what the proxy holds at the end of it, with all sockets still open; `memory of "
+            "a socket` is what it has taken since before they were opened, reloads and routes included, "
+            "divided by them.",
             "`200 routes added`: from the command until the last of them is served.",
         ],
         drawn=[

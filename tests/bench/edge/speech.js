@@ -2,6 +2,7 @@
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { Counter, Trend } from 'k6/metrics';
+import { openLoop } from './options.js';
 
 const short = new Trend('short', true);
 const failed = new Counter('utterances_failed');
@@ -10,22 +11,7 @@ const spoken = new Counter('utterances_spoken');
 const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
 const every = Number(__ENV.LONG_EVERY || 0);
 
-export const options = {
-  hosts: { [__ENV.NAME]: __ENV.CONNECT },
-  insecureSkipTLSVerify: true,
-  discardResponseBodies: true,
-  summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max'],
-  scenarios: {
-    open: {
-      executor: 'constant-arrival-rate',
-      rate: Number(__ENV.RATE),
-      timeUnit: '1s',
-      duration: `${__ENV.SECONDS}s`,
-      preAllocatedVUs: 50,
-      maxVUs: 300,
-    },
-  },
-};
+export const options = openLoop(50, 300);
 
 export default function () {
   const long = every > 0 && exec.scenario.iterationInTest % every === 0;

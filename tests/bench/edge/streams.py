@@ -25,9 +25,8 @@ def first_chunk(run: Run, stage: Stage) -> Results:
         name="edge-streams",
         title="Time to the first chunk of streamed speech",
         notes=[
-            "One sentence to the local engine over a connection that is open already. The ways take turns, "
-            "utterance by "
-            "utterance, so that what slows one slows all.",
+            "One sentence to the local engine over a connection that is open already. The ways take "
+            "turns, utterance by utterance, so that what slows one slows all.",
             "`added`: the median of the difference to the same turn without a proxy.",
         ],
         drawn=[

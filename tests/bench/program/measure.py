@@ -97,9 +97,9 @@ def _program(run: Run, watched: Watched) -> Results:
         f"kubectl: apply --server-side in four steps with waits ({_FIRST}), of all at once ({_NOTHING}), and "
         f"kubectl diff --server-side ({_PREVIEW}).",
         f"Shares: each {1000 * EVERY:.0f} ms belong to those who computed in them, in proportion, and to "
-        "waiting where nobody did. "
-        f"cluster is everything that runs in it; while nobody asks anything of it, it uses {idle:.2f} processors. "
-        "import is the program's first seconds of CPU, as many as its import statements take alone.",
+        "waiting where nobody did. cluster is everything that runs in it; while nobody asks anything of "
+        f"it, it uses {idle:.2f} processors. import is the program's first seconds of CPU, as many as its "
+        "import statements take alone.",
         "Memory is the sum of what is resident, so that pages that processes share count several times.",
     ]
     return results

@@ -30,11 +30,11 @@ def measure(run: Run, stack: Deployed, door: Door) -> Iterator[Results]:
     trials = Trials(NAME, "Update, rollback, restore", run, stack, door)
     with Restores(trials.running, stack) as restores:
         for number in trials.times("update, rollback, restore"):
+            if number and number % 5 == 0:
+                yield trials.results
             trials.attempt("update", partial(_update, trials, OTHER if number % 2 == 0 else None))
             trials.attempt("rollback", partial(_rollback, trials))
             trials.attempt("restore", partial(_restore, trials, restores))
-            if number % 5 == 4:
-                yield trials.results
     if stack.settings.get("image"):
         stack.change(image=None)
     yield trials.results

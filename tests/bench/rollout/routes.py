@@ -16,11 +16,13 @@ import httpx
 from kubernetes import client, config, watch
 from urllib3.exceptions import HTTPError
 
+from tests.bench import contour
 from tests.bench.quantiles import quantile
 from tests.bench.results import Drawn, Results, Shape
-from tests.bench.rollout import edge_metrics
+from tests.bench.rollout.leader import hears_from, leader
 from tests.bench.rollout.proxies import GROUP, NAMESPACE, PATH, Proxies, fqdn, namespace, proxy
 from tests.bench.run import Run
+from tests.bench.usage import Usage
 from tests.cluster.door import Door
 from tests.cluster.running import EDGE_NAMESPACE, Running, eventually, restarts
 
@@ -41,6 +43,9 @@ COMMAND, KNOWN, HASTILY = (
     "from the API server's word",
     "the same, right after another",
 )
+PROGRAMS: Final = {"Contour": "contour", "Envoy": "envoy"}
+"""What the figures call those that the cluster knows by these names."""
+
 SERVED, RISE, FIRST = "a change is served", "all are served", "the first change after so many new ones"
 
 
@@ -94,9 +99,9 @@ def _led_by_the_leader(running: Running) -> bool:
     Envoy chooses by chance; a leader that it has not chosen is replaced, a few times.
     """
     for _ in range(4):
-        if edge_metrics.leader(running) in edge_metrics.hears_from(running):
+        pod = leader(running)
+        if pod in hears_from(running):
             return True
-        pod = edge_metrics.leader(running)
         running.core.delete_namespaced_pod(pod, EDGE_NAMESPACE)
         eventually(partial(_replaced, running, pod), 120, "another Contour leads")
     return False
@@ -104,7 +109,7 @@ def _led_by_the_leader(running: Running) -> bool:
 
 def _replaced(running: Running, gone: str) -> bool:
     ready = {pod.metadata.name for pod in running.ready_pods(EDGE_NAMESPACE, "app=contour")}
-    return len(ready) == 2 and gone not in ready and edge_metrics.leader(running) in ready
+    return len(ready) == 2 and gone not in ready and leader(running) in ready
 
 
 def _grow(run: Run, results: Results, door: Door, proxies: Proxies, numbers: range) -> None:
@@ -165,7 +170,8 @@ def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int)
     """Changes the route in the middle, over and over."""
     number, case = size // 2, f"{size} HTTPProxies"
     running = proxies.running
-    before, used = edge_metrics.contours(running), edge_metrics.processor(running)
+    usage = Usage(running.cluster)
+    before, used = contour.look(running), usage.seconds()
     started = time.monotonic()
     changes = run.times(CHANGES, 3)
     with _session(door, proxies.ca, number) as session, _Watch(running, number) as known:
@@ -174,22 +180,25 @@ def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int)
             begun, heard, served = _once(running, session, known, number, f"{size} {turn}")
             results.add(COMMAND, case, SERVED, "ms", (served - begun) * 1000, size)
             results.add(KNOWN, case, SERVED, "ms", (served - heard) * 1000, size)
-        after, spent = edge_metrics.contours(running), edge_metrics.processor(running)
+        after, spent = contour.look(running), usage.seconds()
         seconds = time.monotonic() - started
         for turn in range(run.times(HASTY, 2)):
             time.sleep(QUIET)
             _once(running, session, known, number, f"{size} first {turn}")
             _, heard, served = _once(running, session, known, number, f"{size} second {turn}")
             results.add(HASTILY, case, SERVED, "ms", (served - heard) * 1000, size)
-    for side, name in (("graph", edge_metrics.REBUILD), ("Envoy's configuration", edge_metrics.TRANSLATE)):
-        mean = edge_metrics.mean(before, after, name)
+    for side, name in (("graph", contour.REBUILD), ("Envoy's configuration", contour.TRANSLATE)):
+        mean = contour.mean(before, after, name)
         if mean is None:
-            results.notes.append(f"{case}: a Contour was started anew meanwhile, and {name} with it.")
+            results.notes.append(
+                f"{case}: no Contour ran for all of the changes, and so nobody counted {name}."
+            )
         else:
             results.add(side, case, "Contour's work for one change", "ms", mean * 1000, size)
-    for program, total in spent.items():
-        if total > used[program]:
-            per_change = (total - used[program]) / changes
+    for program, role in PROGRAMS.items():
+        # Less than before: it was started anew.
+        if role in used and spent.get(role, 0.0) > used[role]:
+            per_change = (spent[role] - used[role]) / changes
             results.add(program, case, "processor for one change", "ms", per_change * 1000, size)
     results.add("changes", case, "changes a second meanwhile", "1/s", changes / seconds, size)
 
@@ -260,10 +269,11 @@ class _Watch:
 
 
 def _weigh(results: Results, running: Running, size: int) -> None:
-    for program, mebibytes in edge_metrics.memory(running).items():
-        results.add(program, f"{size} HTTPProxies", "memory", "MiB", mebibytes, size)
-    for program, mebibytes in edge_metrics.peak(running).items():
-        results.add(program, f"{size} HTTPProxies", "memory, at most until then", "MiB", mebibytes, size)
-    for program, selector in (("Contour", "app=contour"), ("Envoy", "app=envoy")):
-        count = sum(restarts(running.pods(EDGE_NAMESPACE, selector)).values())
+    usage = Usage(running.cluster)
+    now, peak = usage.memory(), usage.peak()
+    for program, role in PROGRAMS.items():
+        count = sum(restarts(running.pods(EDGE_NAMESPACE, f"app={role}")).values())
         results.add(program, f"{size} HTTPProxies", "restarts so far", "restarts", count, size)
+        if role in now:
+            results.add(program, f"{size} HTTPProxies", "memory", "MiB", now[role], size)
+            results.add(program, f"{size} HTTPProxies", "memory, at most until then", "MiB", peak[role], size)

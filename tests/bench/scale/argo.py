@@ -12,7 +12,7 @@ import yaml
 
 from tests.bench.scale.control_plane import rows
 from tests.bench.scale.fleet import Fleet, namespace
-from tests.bench.scale.usage import ARGO_CD_ROLES, Usage
+from tests.bench.usage import ARGO_CD_ROLES, Usage
 from tests.cluster.running import Running, eventually
 from tests.gitops.delivered import ARGO_CD, TOKEN, Delivered
 

@@ -14,9 +14,7 @@ from typing import Any
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from tests.bench.prometheus import Metrics
 from tests.bench.scale.addresses import PROBED
-from tests.bench.scale.control_plane import raw
 from tests.bench.scale.fleet import Fleet, domain
 from tests.cluster.running import EDGE_NAMESPACE
 
@@ -72,17 +70,6 @@ class Edge:
         """Those of the services that answer nobody."""
         return [name for name in names if not self._ask(name)]
 
-    def rebuilds(self) -> dict[str, tuple[float, float]]:
-        """By container of a Contour, how often it has built its graph of routes, and the seconds that all took."""
-        found = {}
-        for pod in self._running.ready_pods(EDGE_NAMESPACE, "app=contour"):
-            metrics = self._metrics(pod)
-            found[pod.status.container_statuses[0].container_id] = (
-                metrics.total("contour_dagrebuild_seconds_count"),
-                metrics.total("contour_dagrebuild_seconds_sum"),
-            )
-        return found
-
     def ended(self) -> dict[str, tuple[str, str]]:
         """By container of a Contour or an Envoy that has ended: whose it was and why, and its last words."""
         found = {}
@@ -107,10 +94,6 @@ class Edge:
         except ApiException as error:
             return f"its log is gone ({error.status})"
         return str(log.data, "utf-8", "replace").strip()
-
-    def _metrics(self, pod: Any) -> Metrics:
-        path = f"/api/v1/namespaces/{EDGE_NAMESPACE}/pods/{pod.metadata.name}:8000/proxy/metrics"
-        return Metrics.parse(raw(self._running, path))
 
     def _until(self, name: str, enough: Callable[[str], bool]) -> float:
         started = time.monotonic()

@@ -14,6 +14,7 @@ from local.cluster.layout import NODES, Cluster
 from local.git_server import GitServer
 from local.paths import CHECKOUT
 from stacks.versions import ARGO_CD, CONTOUR
+from tests.bench import contour
 from tests.bench.prometheus import Metrics, quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
@@ -31,7 +32,7 @@ from tests.bench.scale.control_plane import (
 )
 from tests.bench.scale.edge import Edge
 from tests.bench.scale.fleet import REPLICAS, Fleet, Templates
-from tests.bench.scale.usage import ARGO_CD_ROLES, GROUPS, Usage
+from tests.bench.usage import ARGO_CD_ROLES, GROUPS, Usage
 from tests.cluster.deployed import IMPATIENT
 from tests.cluster.running import EDGE_NAMESPACE, Running, eventually, restarts
 from tests.gitops.delivered import STACK, TOKEN, Delivered
@@ -254,7 +255,7 @@ def _at_rest(run: Run, place: Place, results: Results, pods: int) -> None:
 def _follow(run: Run, place: Place, results: Results, step: Step) -> None:
     """What the edge takes to follow one change, at this size."""
     case, x = _case(step), step.services * REPLICAS
-    before = place.edge.rebuilds()
+    before = contour.look(place.running)
     try:
         for turn in range(run.times(5, 2)):
             taken = place.edge.new_proxy(f"probe-{step.services}-{turn}")
@@ -263,22 +264,13 @@ def _follow(run: Run, place: Place, results: Results, step: Step) -> None:
             results.add("a pod's new address", case, "until Envoy serves a change", "ms", taken, x)
     except AssertionError as late:
         results.notes.append(f"{case}: {late}")
-    builds, seconds = more(before, place.edge.rebuilds())
-    if builds:
-        results.add("mean", case, "Contour's rebuild", "ms", seconds / builds * 1000, x)
+    mean = contour.mean(before, contour.look(place.running), contour.REBUILD)
+    if mean is not None:
+        results.add("mean", case, "Contour's rebuild", "ms", mean * 1000, x)
     else:
         results.notes.append(
             f"{case}: no Contour ran for all of the changes, and so nobody counted its rebuilds."
         )
-
-
-def more(
-    before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
-) -> tuple[float, float]:
-    """Builds, and their seconds, of those that have run all the while."""
-    lasting = before.keys() & after.keys()
-    builds = sum(after[each][0] - before[each][0] for each in lasting)
-    return builds, sum(after[each][1] - before[each][1] for each in lasting)
 
 
 def _ends(run: Run, place: Place, results: Results, case: str, known: set[str]) -> None:

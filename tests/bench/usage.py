@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,6 @@ import psutil
 
 from local.cluster.layout import Cluster
 from tests.cluster.faults import alive
-
-_MEMORY: Final = 2**20
-
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "control plane": ("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler"),
@@ -49,11 +47,18 @@ class Usage:
 
     def memory(self) -> Mapping[str, float]:
         """MiB that are resident, of the largest process of each role."""
-        found: dict[str, float] = {}
-        for name, process in self._processes():
-            with suppress(psutil.Error):
-                found[name] = max(found.get(name, 0.0), process.memory_info().rss / _MEMORY)
-        return found
+        return self._largest(lambda process: process.memory_info().rss / 2**20)
+
+    def peak(self) -> Mapping[str, float]:
+        """MiB: the most that the largest process of each role has ever had."""
+        return self._largest(_high_water)
+
+    def seconds(self) -> Mapping[str, float]:
+        """Of the processor, that all processes of each role have taken since they began."""
+        used: dict[str, float] = {}
+        for (name, _), seconds in self._times().items():
+            used[name] = used.get(name, 0.0) + seconds
+        return used
 
     def processor(self, seconds: float) -> Mapping[str, float]:
         """Cores in use over so many seconds from now, of all processes of a role together."""
@@ -65,6 +70,13 @@ class Usage:
         for (name, pid), at in self._times().items():
             used[name] = used.get(name, 0.0) + (at - before.get((name, pid), 0.0)) / took
         return used
+
+    def _largest(self, of: Callable[[psutil.Process], float]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for name, process in self._processes():
+            with suppress(psutil.Error, FileNotFoundError):
+                found[name] = max(found.get(name, 0.0), of(process))
+        return found
 
     def _times(self) -> dict[tuple[str, int], float]:
         found = {}
@@ -82,3 +94,9 @@ class Usage:
                 if name is not None:
                     found.append((name, process))
         return found
+
+
+def _high_water(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    (kibibytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kibibytes) / 2**10
