@@ -40,7 +40,8 @@ _CONTOUR_MEMORY_MIB = 2048
 (docs/scale.md)."""
 
 _CONTOUR_RESOURCES = {
-    "requests": {"cpu": "100m", "memory": "128Mi"},
+    # What a hundred HTTPProxies take.
+    "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"memory": f"{_CONTOUR_MEMORY_MIB}Mi"},
 }
 
@@ -65,8 +66,13 @@ _TIMEOUTS = {
 }
 
 _AT_A_TIME = 4096
-"""Requests, WebSockets among them, that one Envoy carries to one service: half of its memory when all are silent
-(components/envoy.py). Envoy's own limit of 1,024 refuses the next WebSocket with a 503 although nothing is busy."""
+"""Requests, WebSockets among them, that one Envoy carries to one service: its memory holds them (components/envoy.py).
+Envoy's own limit of 1,024 refuses the next WebSocket with a 503 although nothing is busy."""
+
+_BUFFER_BYTES = 32 * 2**10
+"""That Envoy holds for each side of a connection which is slow to take them: most of a second of audio. With Envoy's
+own 1 MiB a thousand slow listeners would fill its memory.
+https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge"""
 
 _RETRIES_AT_A_TIME = 128
 """Envoy's own limit of 3 is less than what waits for a pod that dies. Only what no pod has heard of is tried again."""
@@ -163,14 +169,16 @@ def _configure(configuration: dict[str, Any]) -> None:
     configuration["timeouts"] = dict(_TIMEOUTS)
     configuration["kubernetesClientQPS"] = _API_REQUESTS_A_SECOND
     configuration["kubernetesClientBurst"] = 2 * _API_REQUESTS_A_SECOND
-    # WebSockets count as connections and as requests.
+    configuration["listener"] = {"per-connection-buffer-limit-bytes": _BUFFER_BYTES}
     configuration["cluster"] = {
+        "per-connection-buffer-limit-bytes": _BUFFER_BYTES,
+        # WebSockets count as connections and as requests.
         "circuit-breakers": {
             "max-connections": _AT_A_TIME,
             "max-pending-requests": _AT_A_TIME,
             "max-requests": _AT_A_TIME,
             "max-retries": _RETRIES_AT_A_TIME,
-        }
+        },
     }
 
 

@@ -7,9 +7,18 @@ from components.hardening import harden
 from components.upstream.objects import Change, KubernetesObject, container, pod_spec
 from components.upstream.source import UpstreamError
 
-# 250 MiB by itself, and 0.2 MiB for each silent WebSocket (docs/benchmarks.md): 4,096 of them take half, and what
-# listeners are slow to take has the rest.
-_ENVOY_RESOURCES = {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
+_ENVOY_MEMORY_MIB = 2048
+"""At the most: 4,096 WebSockets, with what their listeners are slow to take (docs/benchmarks.md)."""
+
+_ENVOY_HEAP_BYTES = _ENVOY_MEMORY_MIB * 2**20 * 9 // 10
+"""At 95 % of it Envoy gives memory back to the kernel, at 98 % it answers new requests with 503. At the container's
+limit the kernel would end it, and every stream with it."""
+
+_ENVOY_RESOURCES = {
+    # What 500 WebSockets take.
+    "requests": {"cpu": "200m", "memory": "512Mi"},
+    "limits": {"memory": f"{_ENVOY_MEMORY_MIB}Mi"},
+}
 _SHUTDOWN_MANAGER_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}}
 _INIT_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
 
@@ -26,7 +35,9 @@ def envoy_changes(exposure: Exposure, *, load_balanced: bool) -> list[Change]:
     def run(daemon_set: KubernetesObject) -> None:
         container(daemon_set, "envoy")["resources"] = _ENVOY_RESOURCES
         container(daemon_set, "shutdown-manager")["resources"] = _SHUTDOWN_MANAGER_RESOURCES
-        container(daemon_set, "envoy-initconfig")["resources"] = _INIT_RESOURCES
+        bootstrap = container(daemon_set, "envoy-initconfig")
+        bootstrap["resources"] = _INIT_RESOURCES
+        bootstrap["args"].append(f"--overload-max-heap={_ENVOY_HEAP_BYTES}")
         harden(daemon_set)
         match exposure:
             case Exposure.HOST_NETWORK:

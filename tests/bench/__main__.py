@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from kubernetes.client.exceptions import ApiException
 from rich.console import Console
 from rich.markup import escape
 
 from local.errors import LocalError
+from ops.errors import OpsError
+from tests.bench import pages
 from tests.bench.results import KEPT, Results, kept
 from tests.bench.run import Run
 from tests.bench.tables import tables
@@ -54,22 +57,27 @@ def run(
     this = Run(console=console, quick=quick, keep_cluster=keep_cluster, only=frozenset(part or ()))
     if keep_cluster and len(only or ()) != 1:
         raise LocalError("A cluster is kept for one benchmark at a time: name it (ONLY=edge).")
+    chosen = {
+        name: importlib.import_module(f"tests.bench.{name}.measure") for name in only or list(Benchmark)
+    }
+    parts = [one for module in chosen.values() for one in module.PARTS]
+    if unknown := this.only.difference(parts):
+        raise LocalError(f"There is no part {', '.join(sorted(unknown))} here, but {', '.join(parts)}.")
     failed = []
-    for name in only or list(Benchmark):
-        # A part's name begins with its benchmark's.
-        if part and not any(one.startswith(name) for one in part):
+    for name, module in chosen.items():
+        if not any(map(this.wants, module.PARTS)):
             continue
-        measure: Callable[[Run], Iterator[Results]] = importlib.import_module(
-            f"tests.bench.{name}.measure"
-        ).measure
+        measure: Callable[[Run], Iterator[Results]] = module.measure
         try:
             for results in measure(this):
                 _show(results)
                 if not quick:
                     _keep(results, directory)
-        except (AssertionError, RuntimeError) as error:
+        except (AssertionError, RuntimeError, OSError, ApiException, LocalError, OpsError) as error:
             console.print(f"[red]error:[/red] {name}: {escape(str(error))}", highlight=False)
             failed.append(name)
+    if not quick:
+        _pages(directory)
     if failed:
         raise LocalError(f"Not measured to the end: {', '.join(failed)}. What was measured before is kept.")
 
@@ -79,13 +87,15 @@ def report(
     directory: Kept = KEPT,
     as_json: Annotated[bool, typer.Option("--json", help="Print what is kept as JSON.")] = False,
 ) -> None:
-    """Prints the tables of what earlier runs have kept, and draws their plots anew."""
+    """Prints the tables of what earlier runs have kept, draws their plots anew, and writes the pages' tables."""
     for results in kept(directory):
         if as_json:
             print(results.model_dump_json())
             continue
         _show(results)
         _keep(results, directory)
+    if not as_json:
+        _pages(directory)
 
 
 def _show(results: Results) -> None:
@@ -102,6 +112,12 @@ def _keep(results: Results, directory: Path) -> None:
 
     for file in [results.keep(directory), *draw(results, directory)]:
         console.print(f"Wrote {file}", highlight=False)
+
+
+def _pages(directory: Path) -> None:
+    # What is kept elsewhere is not what the pages are of.
+    for page in pages.write(kept(directory)) if directory == KEPT else []:
+        console.print(f"Wrote {page}", highlight=False)
 
 
 def main() -> None:

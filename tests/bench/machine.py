@@ -8,6 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from kubernetes import client
+
+from tests.cluster.running import Running
+
+
+def kubernetes_version(running: Running) -> str:
+    """As the API server names it."""
+    version: str = client.VersionApi(running.api).get_code().git_version
+    return version
 
 
 def machine() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tests.bench.results import Results, Series
 
-_MOST_WITH_RATIOS: Final = 3
+MOST_WITH_RATIOS: Final = 3
 """Sides. With more of them, as with shares of a whole, nobody compares each with the first."""
 
 
@@ -24,7 +24,7 @@ def _table(results: Results, figure: str) -> Table:
     sides = list(dict.fromkeys(item.side for item in series))
     shown = Table(title=f"{results.title}: {figure} ({series[0].unit})", title_justify="left")
     shown.add_column("case")
-    ratios = len(sides) <= _MOST_WITH_RATIOS
+    ratios = len(sides) <= MOST_WITH_RATIOS
     for index, side in enumerate(sides):
         shown.add_column(side, justify="right")
         if index and ratios:
@@ -40,17 +40,18 @@ def _cells(sides: Sequence[str], found: dict[str, Series], *, ratios: bool) -> l
     cells: list[str] = []
     for index, side in enumerate(sides):
         item = found.get(side)
-        cells.append("-" if item is None else number(item.median) + _spread(item))
+        cells.append("-" if item is None else cell(item))
         if index and ratios:
             known = item is not None and first is not None and first.median
             cells.append(f"{item.median / first.median:.2f}" if known and item and first else "-")
     return cells
 
 
-def _spread(series: Series) -> str:
+def cell(series: Series) -> str:
+    """The median, and from where to where it went where there were several runs."""
     if len(series.values) < 2:
-        return ""
-    return f" ({number(min(series.values))} to {number(max(series.values))})"
+        return number(series.median)
+    return f"{number(series.median)} ({number(min(series.values))} to {number(max(series.values))})"
 
 
 def number(value: float) -> str:

@@ -25,6 +25,9 @@ ARGO_CD_ROLES: Final = (
     "argocd-server",
     "redis-server",
 )
+_FILES: Final[Mapping[str, str]] = {"netpol": "kube-network-policies"}
+"""What a program's file is called in its image, where that is not its name."""
+
 ROLES: Final = frozenset([*ARGO_CD_ROLES, *(role for roles in GROUPS.values() for role in roles)])
 
 
@@ -36,7 +39,7 @@ def role(command: list[str]) -> str | None:
     name = Path(command[0].partition(" ")[0]).name
     if name == "contour":
         return name if command[1:2] == ["serve"] else None
-    return name if name in ROLES else None
+    return name if name in ROLES else _FILES.get(name)
 
 
 class Usage:

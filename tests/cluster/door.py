@@ -15,6 +15,8 @@ from websockets.sync.client import ClientConnection, connect
 
 DOMAIN = "tts.localhost"
 SAMPLE_RATE = 22050
+# Bytes of a WAV file before its first sample.
+WAV_HEADER = 44
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 # Half speed makes 20 MB of it: more than all buffers between the server and a client who does not read can hold.
 ENDLESS = ("and the river goes on, and the road goes on, " * 91)[:4090] + "on."

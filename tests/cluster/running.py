@@ -1,5 +1,6 @@
 """The running cluster as the tests see it: its API, its pods, and the stack that is deployed on it."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,15 @@ EDGE_NAMESPACE = "projectcontour"
 SPEECH = "app.kubernetes.io/name=speech"
 
 T = TypeVar("T")
+
+_ADMIN = """
+import http.client, socket, sys
+admin = http.client.HTTPConnection("admin")
+admin.sock = socket.socket(socket.AF_UNIX)
+admin.sock.connect("/admin/admin.sock")
+admin.request("GET", sys.argv[1])
+print(admin.getresponse().read().decode())
+"""
 
 _AWAY = (ApiException, HTTPError, httpx.HTTPError, OSError)
 """What the API and the front door answer, or do not, while they are away."""
@@ -104,6 +114,10 @@ class Running:
         return eventually(lambda: self.ready_pods(EDGE_NAMESPACE, "app=envoy"), 60, "there is a ready Envoy")[
             0
         ]
+
+    def envoy_says(self, path: str) -> Any:
+        """What Envoy's admin interface answers, of JSON: /config_dump, /stats?format=json."""
+        return json.loads(self.python(self.envoy_pod(), "envoy", _ADMIN, path))
 
     def python(self, pod: Any, container: str, program: str, *arguments: str) -> str:
         """What a Python program prints inside a container."""

@@ -50,5 +50,6 @@ def test_a_process_is_known_by_its_program() -> None:
     assert role(["contour", "serve", "--incluster"]) == "contour"
     assert role(["/bin/contour", "envoy", "shutdown-manager"]) is None
     assert role(["/tools/kube-apiserver", "--flag"]) == "kube-apiserver"
+    assert role(["/bin/netpol"]) == "kube-network-policies"
     assert role(["redis-server *:6379"]) == "redis-server"
     assert role([]) is None

@@ -181,6 +181,25 @@ def test_more_websockets_than_envoy_takes_by_itself() -> None:
     assert limits["max-retries"] > 3
 
 
+def test_envoy_refuses_requests_before_the_kernel_ends_it() -> None:
+    pod = envoy(contour())
+    (bootstrap,) = [item for item in pod["initContainers"] if item["name"] == "envoy-initconfig"]
+    (heap,) = [
+        int(item.partition("=")[2]) for item in bootstrap["args"] if item.startswith("--overload-max-heap=")
+    ]
+    allowed = int(container(pod, "envoy")["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20
+    assert 0.8 * allowed < heap < 0.95 * allowed, "not all that it holds is heap"
+
+
+def test_slow_listeners_fit_into_envoys_memory() -> None:
+    recording = contour()
+    written = yaml.safe_load(recording.object("ConfigMap", "contour")["data"]["contour.yaml"])
+    buffers = [written[side]["per-connection-buffer-limit-bytes"] for side in ("listener", "cluster")]
+    streams = written["cluster"]["circuit-breakers"]["max-requests"]
+    limit = container(envoy(recording), "envoy")["resources"]["limits"]["memory"]
+    assert sum(buffers) * streams < int(limit.removesuffix("Mi")) * 2**20 / 2
+
+
 def test_many_routes_are_written_as_fast_as_they_come() -> None:
     written = yaml.safe_load(contour().object("ConfigMap", "contour")["data"]["contour.yaml"])
     assert written["kubernetesClientQPS"] > 5, (

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from tests.bench.edge.closed import with_processor_time
-from tests.bench.edge.stage import PATIENCE, Stage, Target
+from tests.bench.edge.stage import PATIENCE, Stage, Target, turned
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
 from tests.cluster.running import eventually
@@ -39,8 +39,8 @@ def configurations(run: Run, stage: Stage) -> Results:
     envoy, nginx, *_ = stage.ways("small")
     before = stage.contour
     try:
-        for _ in range(run.times(2)):
-            for case, (change, has_reached) in _CASES.items():
+        for number in range(run.times(4)):
+            for case, (change, has_reached) in turned([*_CASES.items()], number):
                 configuration = deepcopy(before)
                 change(configuration)
                 stage.restart_contour(configuration)

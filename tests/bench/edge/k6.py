@@ -27,7 +27,7 @@ class Summary:
         return int(self.metrics.get(metric, {}).get("count", 0))
 
     def value(self, metric: str, which: str) -> float:
-        """Of a trend: med, p(95), max. In milliseconds. KeyError where nothing was measured."""
+        """Of a trend: med, p(95), max, in milliseconds; of a rate: passes. KeyError where nothing was measured."""
         return float(self.metrics[metric][which])
 
 

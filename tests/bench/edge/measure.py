@@ -26,6 +26,9 @@ _PARTS: Final[dict[str, Callable[[Run, Stage], Results]]] = {
 }
 
 
+PARTS: Final = tuple(_PARTS)
+
+
 def measure(run: Run) -> Iterator[Results]:
     """Each part as it is done."""
     with run.platform(Path(__file__).with_name("images.toml")) as deployed:

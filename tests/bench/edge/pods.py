@@ -12,7 +12,7 @@ import psutil
 
 from tests.bench.edge import k6
 from tests.bench.edge.k6 import K6
-from tests.bench.edge.stage import BENCH, ENVOY, NGINX, PATIENCE, Stage, Target
+from tests.bench.edge.stage import BENCH, ENVOY, NGINX, PATIENCE, Stage, Target, turned
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
 from tests.cluster import faults
@@ -46,8 +46,8 @@ def killed(run: Run, stage: Stage) -> Results:
             Drawn(figure="p95", shape=Shape.DISTRIBUTION),
         ],
     )
-    for _ in range(run.times(4)):
-        for side, target, change in _sides(stage):
+    for number in range(run.times(4)):
+        for side, target, change in turned(_sides(stage), number):
             run.say(f"a pod killed, {side}")
             if change is not None:
                 _route(stage, change, by="LEAST_REQUEST", retries=change is as_it_is)
@@ -78,8 +78,8 @@ def balanced(run: Run, stage: Stage) -> Results:
         ],
         drawn=[Drawn(figure=figure, shape=Shape.BARS) for figure in ("median", "p95", "p99")],
     )
-    for _ in range(run.times(3)):
-        for method, case, target, prepare in _balances(stage):
+    for number in range(run.times(3)):
+        for method, case, target, prepare in turned(_balances(stage), number):
             run.say(f"{method}, {case}")
             prepare()
             # Seven and three have no common divisor, or round robin would send all the long ones to one pod.

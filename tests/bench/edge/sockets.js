@@ -8,8 +8,9 @@ const opened = new Counter('held_opened');
 const refused = new Counter('held_refused');
 const dropped = new Counter('held_dropped');
 const pinged = new Trend('ping', true);
+const unanswered = new Counter('pings_unanswered');
+const begun = new Counter('upgrades_begun');
 const upgraded = new Counter('upgrades');
-const failed = new Counter('upgrades_failed');
 
 const seconds = Number(__ENV.SECONDS);
 const ping = Number(__ENV.PING);
@@ -56,23 +57,28 @@ function hold(end) {
   let open = false;
   let meant = false;
   let timer = 0;
-  let sent = 0;
+  let sent = 0; // When the ping that is not answered yet was sent.
   socket.onopen = () => {
     open = true;
     opened.add(1);
     socket.send(config);
     timer = setInterval(() => {
+      if (sent) unanswered.add(1);
       if (Date.now() >= end) {
         meant = true;
         clearInterval(timer);
         socket.close();
         return;
       }
+      if (sent) return;
       sent = Date.now();
       socket.ping();
     }, ping * 1000);
   };
-  socket.onpong = () => pinged.add(Date.now() - sent);
+  socket.onpong = () => {
+    pinged.add(Date.now() - sent);
+    sent = 0;
+  };
   socket.onclose = () => {
     clearInterval(timer);
     if (!open) refused.add(1);
@@ -82,6 +88,7 @@ function hold(end) {
 }
 
 export function upgrade() {
+  begun.add(1);
   const socket = new WebSocket(url);
   let open = false;
   socket.onopen = () => {
@@ -89,6 +96,8 @@ export function upgrade() {
     socket.send(config);
     socket.send(close);
   };
-  socket.onclose = (event) => (open && event.code === 1000 ? upgraded : failed).add(1);
+  socket.onclose = (event) => {
+    if (open && event.code === 1000) upgraded.add(1);
+  };
   socket.onerror = () => {};
 }

@@ -2,7 +2,7 @@
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { Counter, Trend } from 'k6/metrics';
-import { openLoop } from './options.js';
+import { common, openLoop } from './options.js';
 
 const short = new Trend('short', true);
 const failed = new Counter('utterances_failed');
@@ -11,7 +11,11 @@ const spoken = new Counter('utterances_spoken');
 const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
 const every = Number(__ENV.LONG_EVERY || 0);
 
-export const options = openLoop(50, 300);
+export const options = {
+  ...common,
+  discardResponseBodies: true,
+  scenarios: { open: openLoop(50, 300) },
+};
 
 export default function () {
   const long = every > 0 && exec.scenario.iterationInTest % every === 0;

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import psutil
@@ -24,6 +24,8 @@ from tests.cluster import faults
 from tests.cluster.deployed import Deployed
 from tests.cluster.running import EDGE_NAMESPACE, NAMESPACE, Running, eventually
 
+T = TypeVar("T")
+
 HERE: Final = Path(__file__).parent
 BENCH: Final = "bench"
 PATIENCE: Final = 120
@@ -35,15 +37,6 @@ _BACKENDS: Final = {"small": 8080, "speech": 8091, "queueing": 8091}
 
 _DIRECT: Final = {"small": 18080, "speech": 18091}
 """Ports of their node."""
-
-_CONFIGURATION: Final = """
-import http.client, socket, sys
-admin = http.client.HTTPConnection("admin")
-admin.sock = socket.socket(socket.AF_UNIX)
-admin.sock.connect("/admin/admin.sock")
-admin.request("GET", "/config_dump?resource=" + sys.argv[1])
-print(admin.getresponse().read().decode())
-"""
 
 DIRECT_HTTP2: Final = 18081
 """Port of the node at which the small backend speaks HTTP/2."""
@@ -178,12 +171,19 @@ class Stage:
             given=configuration.text(),
         )
 
-    def restart_nginx(self) -> None:
-        """A new pod of nginx with the configuration that it begins with; its connections and old workers are gone."""
+    def restart_envoy(self) -> None:
+        """A new pod of Envoy: what the last one has grown to is gone."""
+        self.kubectl("rollout", "restart", "daemonset/envoy", "--namespace", EDGE_NAMESPACE)
+        self.kubectl(
+            *("rollout", "status", "daemonset/envoy", "--namespace", EDGE_NAMESPACE, "--timeout=180s")
+        )
+
+    def restart_nginx(self, configuration: Nginx | None = None) -> None:
+        """A new pod of nginx, which begins with the configuration; its connections and old workers are gone."""
         self.kubectl("delete", "pod", "nginx", "--namespace", BENCH, "--ignore-not-found", "--wait=true")
         self._apply(_filled("nginx.yaml"))
         eventually(self._nginx_runs, PATIENCE, "nginx's container runs")
-        self.nginx(self.configuration, reload=False)
+        self.nginx(configuration or self.configuration, reload=False)
         self.kubectl("wait", "pod/nginx", "--namespace", BENCH, "--for=condition=Ready", "--timeout=60s")
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
@@ -229,8 +229,7 @@ class Stage:
 
     def envoy_has(self, resource: str) -> list[dict[str, Any]]:
         """What Envoy has of a kind, as its admin interface says: dynamic_listeners, dynamic_active_clusters."""
-        said = self.running.python(self.running.envoy_pod(), "envoy", _CONFIGURATION, resource)
-        found: list[dict[str, Any]] = json.loads(said)["configs"]
+        found: list[dict[str, Any]] = self.running.envoy_says(f"/config_dump?resource={resource}")["configs"]
         return found
 
     def envoy_balances(self, name: str, *, by: str, retries: bool) -> bool:
@@ -271,7 +270,7 @@ def _filled(file: str, **values: str) -> str:
     return Template((HERE / file).read_text(encoding="utf-8")).substitute(values, **places)
 
 
-def turned(ways: list[Target], turn: int) -> list[Target]:
+def turned(ways: Sequence[T], turn: int) -> list[T]:
     """Each is the first of a turn as often as the others."""
     first = turn % len(ways)
     return [*ways[first:], *ways[:first]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
-from typing import Final
 
 import httpx
 
@@ -13,10 +12,7 @@ from tests.bench.edge.stage import DIRECT, Stage, Target, turned
 from tests.bench.quantiles import quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
-
-_SENTENCE: Final = "The quick brown fox jumps over the lazy dog."
-_HEADER: Final = 44
-"""Bytes of a WAV file before its first sample."""
+from tests.cluster.door import SENTENCE, WAV_HEADER
 
 
 def first_chunk(run: Run, stage: Stage) -> Results:
@@ -69,7 +65,7 @@ def _first_chunk(session: httpx.Client, way: Target) -> float:
     with session.stream(
         "POST",
         f"{'https' if way.tls else 'http'}://{way.address}:{way.port}/v1/audio/speech",
-        json={"input": _SENTENCE, "stream": True},
+        json={"input": SENTENCE, "stream": True},
         headers={"Host": f"{way.host}:{way.port}"},
         extensions={"sni_hostname": way.host},
     ) as answer:
@@ -77,7 +73,7 @@ def _first_chunk(session: httpx.Client, way: Target) -> float:
         heard, first = 0, 0.0
         for piece in answer.iter_raw():
             heard += len(piece)
-            if heard > _HEADER and not first:
+            if heard > WAV_HEADER and not first:
                 first = time.perf_counter()
     if not first:
         raise RuntimeError(f"{way.side} answered without a sample")

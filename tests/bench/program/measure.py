@@ -6,27 +6,28 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import linear_regression, median
 from typing import Final
 
-from stacks import versions
+from tests.bench.machine import kubernetes_version
 from tests.bench.program import floor, imports
 from tests.bench.program.processes import EVERY, Measured
 from tests.bench.program.watched import Watched
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
 from tests.cluster.deployed import Deployed
-from tests.cluster.running import NAMESPACE
+from tests.cluster.running import NAMESPACE, Running
 
 _UP: Final = ("up", "--yes", "--skip-preview")
 _PREVIEW: Final = "preview"
 _FIRST: Final = "first up"
 _NOTHING: Final = "up, nothing to do"
 _MIB: Final = 2**20
+
+PARTS: Final = ("program", "program-services")
 
 _FURTHER: Final = "wall time of each further service"
 
@@ -37,7 +38,7 @@ _COUNTS: Final = {1: 3, 10: 3, 100: 2, 1000: 1}
 def measure(run: Run) -> Iterator[Results]:
     """The two results, on one cluster."""
     with tempfile.TemporaryDirectory(prefix="tts-bench-") as scratch, run.cluster() as cluster:
-        watched = Watched(cluster, Path(scratch))
+        watched = Watched(cluster, Path(scratch), imports.seconds())
         if run.wants("program"):
             yield _program(run, watched)
         else:
@@ -46,16 +47,16 @@ def measure(run: Run) -> Iterator[Results]:
             yield from _services(run, watched)
 
 
-def _versions() -> dict[str, str]:
+def _versions(watched: Watched) -> dict[str, str]:
     named = {name: version(name) for name in ("pulumi", "pulumi-kubernetes")}
-    return {**named, "kubernetes": versions.KUBERNETES}
+    return {**named, "kubernetes": kubernetes_version(Running(watched.cluster))}
 
 
 def _program(run: Run, watched: Watched) -> Results:
     results = Results(
         name="program",
         title="The local stack by Pulumi, and by kubectl",
-        versions=_versions(),
+        versions=_versions(watched),
         drawn=[
             Drawn(figure="wall time", shape=Shape.BARS),
             Drawn(figure="share of the wall time", shape=Shape.BARS),
@@ -63,35 +64,30 @@ def _program(run: Run, watched: Watched) -> Results:
             Drawn(figure="memory, largest together", shape=Shape.BARS),
         ],
     )
-    watched = replace(watched, importing=_imports(run, results))
+    _imports(run, results)
     stack = Deployed(watched.cluster)
-    for _ in range(run.times(3)):
-        if stack.workspace.exists:
-            stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
+    if stack.workspace.exists:
+        stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
+    # In turns: what disturbs for some minutes disturbs both.
+    turns = run.times(3)
+    for turn in range(turns):
         _take(run, results, "pulumi", _FIRST, lambda: watched.stack(*_UP))
-    for _ in range(run.times(5)):
-        _take(run, results, "pulumi", _NOTHING, lambda: watched.stack(*_UP, "--expect-no-changes"))
-        _take(run, results, "pulumi", _PREVIEW, lambda: watched.stack("preview", "--expect-no-changes"))
-    idle = watched.idle()
-    exported = stack.workspace.run("stack", "export", "--show-secrets", capture=True).stdout
-    found = floor.objects(json.loads(exported))
-    stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
-    for turn in range(run.times(3)):
-        if turn:
+        for _ in range(run.times(2)):
+            _take(run, results, "pulumi", _NOTHING, lambda: watched.stack(*_UP, "--expect-no-changes"))
+            _take(run, results, "pulumi", _PREVIEW, lambda: watched.stack("preview", "--expect-no-changes"))
+        idle = watched.idle()
+        exported = stack.workspace.run("stack", "export", "--show-secrets", capture=True).stdout
+        found = floor.objects(json.loads(exported))
+        stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
+        scripts = {
+            _FIRST: floor.applying(found, NAMESPACE, watched.directory),
+            _NOTHING: floor.again(found, watched.directory),
+            _PREVIEW: floor.difference(found, watched.directory),
+        }
+        for case in (_FIRST, *(_NOTHING, _PREVIEW) * run.times(2)):
+            _take(run, results, "kubectl", case, partial(watched.script, scripts[case]))
+        if turn + 1 < turns:
             watched.script(floor.deleting(found, NAMESPACE, watched.directory))
-        apply = floor.applying(found, NAMESPACE, watched.directory)
-        _take(run, results, "kubectl", _FIRST, partial(watched.script, apply))
-    for _ in range(run.times(5)):
-        _take(
-            run, results, "kubectl", _NOTHING, lambda: watched.script(floor.again(found, watched.directory))
-        )
-        _take(
-            run,
-            results,
-            "kubectl",
-            _PREVIEW,
-            lambda: watched.script(floor.difference(found, watched.directory)),
-        )
     results.notes += [
         f"{len(found)} objects of Kubernetes. Images are on the nodes, the upstreams' files in the cache.",
         f"kubectl: apply --server-side in four steps with waits ({_FIRST}), of all at once ({_NOTHING}), and "
@@ -105,8 +101,8 @@ def _program(run: Run, watched: Watched) -> Results:
     return results
 
 
-def _imports(run: Run, results: Results) -> float:
-    """Takes the figures of the imports alone, and returns the CPU seconds of all of them."""
+def _imports(run: Run, results: Results) -> None:
+    """Takes the figures of the imports alone."""
     texts = {**imports.NESTED, imports.EVERYTHING: imports.statements()}
     # The first run may find nothing compiled, and nothing in the page cache.
     imports.imported(texts[imports.EVERYTHING])
@@ -115,10 +111,9 @@ def _imports(run: Run, results: Results) -> float:
             taken = imports.imported(text)
             results.add("pulumi", case, "import", "s", taken.seconds)
             results.add("pulumi", case, "import, CPU", "s", taken.cpu)
-    return next(item.median for item in results.of("import, CPU") if item.case == imports.EVERYTHING)
 
 
-def _take(run: Run, results: Results, side: str, case: str, what: Callable[[], Measured]) -> Measured:
+def _take(run: Run, results: Results, side: str, case: str, what: Callable[[], Measured]) -> None:
     taken = what()
     run.say(f"{side}, {case}: {taken.seconds:.1f} s")
     results.add(side, case, "wall time", "s", taken.seconds)
@@ -130,7 +125,6 @@ def _take(run: Run, results: Results, side: str, case: str, what: Callable[[], M
     results.add(side, case, "memory, largest together", "MiB", taken.together / _MIB)
     for role, size in taken.memory.items():
         results.add(f"{side}, {case}", role, "memory, largest of each", "MiB", size / _MIB)
-    return taken
 
 
 def _services(run: Run, watched: Watched) -> Iterator[Results]:
@@ -138,7 +132,7 @@ def _services(run: Run, watched: Watched) -> Iterator[Results]:
     results = Results(
         name="program-services",
         title="pulumi preview of many speech services in one program",
-        versions=_versions(),
+        versions=_versions(watched),
         drawn=[
             Drawn(figure="wall time", shape=Shape.LINES, x="services", logarithmic=True),
             Drawn(figure=_FURTHER, shape=Shape.LINES, x="services"),

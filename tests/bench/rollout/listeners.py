@@ -20,10 +20,7 @@ import httpx
 from pydantic import BaseModel
 from websockets.sync.client import connect
 
-from tests.cluster.door import DOMAIN, configure, receive, send
-
-WAV_HEADER: Final = 44
-"""Bytes before the first sample."""
+from tests.cluster.door import DOMAIN, WAV_HEADER, configure, receive, send
 
 PATIENCE: Final = 60
 

@@ -6,10 +6,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import tests.cluster
 from ops.workspace import pulumi
 from stacks import versions
+from tests.bench.machine import kubernetes_version
 from tests.bench.results import Results
 from tests.bench.rollout import changes, crashes, first_audio, routes
 from tests.bench.run import Run
@@ -19,14 +21,12 @@ from tests.cluster.deployed import Deployed
 from tests.cluster.door import Door
 from tests.cluster.running import Running, eventually
 
-_NAMES = ("rollout-first-audio", "rollout-routes", crashes.NAME, changes.NAME)
+PARTS: Final = ("rollout-first-audio", "rollout-routes", crashes.NAME, changes.NAME)
 _IMAGES = Path(tests.cluster.__path__[0]) / "images.toml"
 
 
 def measure(run: Run) -> Iterator[Results]:
     """First audio, then all that changes and breaks the stack, and routes by the thousand."""
-    if not any(map(run.wants, _NAMES)):
-        return
     with run.platform(_IMAGES) as stack:
         door = Door(str(stack.cluster.node_address("edge")), 443, stack.authority)
         eventually(lambda: speaks(door), 120, "the front door answers")
@@ -53,7 +53,7 @@ def _versions(stack: Deployed) -> dict[str, str]:
     return {
         "contour": versions.CONTOUR.tag,
         "envoy": _envoy(running),
-        "kubernetes": running.core.list_node().items[0].status.node_info.kubelet_version,
+        "kubernetes": kubernetes_version(running),
         "pulumi": _output(pulumi(), "version"),
     }
 

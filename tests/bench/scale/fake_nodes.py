@@ -14,6 +14,7 @@ from typing import Any, Final
 from kubernetes import client
 
 from components.nodes import GPU_NODE_SELECTOR, GPU_RESOURCE, GPU_TOLERATIONS
+from local import toolchain
 from local.cluster.layout import Cluster
 from tests.bench.scale.addresses import PODS
 from tests.bench.scale.control_plane import rows
@@ -26,6 +27,11 @@ KWOK: Final = {"type": "kwok"}
 
 GPUS: Final = 8
 """Of a node, as of the larger GPU instances."""
+
+
+def version() -> str:
+    """Of kwok, as it is pinned."""
+    return next(module.version for module in toolchain.pins()[0] if module.name == "kwok")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from local.git_server import GitServer
 from local.paths import CHECKOUT
 from stacks.versions import ARGO_CD, CONTOUR
 from tests.bench import contour
+from tests.bench.machine import kubernetes_version
 from tests.bench.prometheus import Metrics, quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
@@ -46,6 +47,11 @@ SETTINGS: Final = {
 POD_SECONDS: Final = 300
 APPLICATION_SECONDS: Final = 240
 """At the most, for one step."""
+
+QUIET: Final = 20
+"""Seconds without a change before a new HTTPProxy: Contour is done with the last one."""
+
+PARTS: Final = ("scale", "scale-argo-cd")
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ def _scale(run: Run, place: Place) -> Iterator[Results]:
             Drawn(figure="until all of a step", shape=Shape.LINES, x="speech pods"),
             Drawn(figure="pods a second", shape=Shape.BARS),
             Drawn(figure="until Envoy serves a change", shape=Shape.LINES, x="speech pods"),
-            Drawn(figure="Contour's rebuild", shape=Shape.LINES, x="speech pods"),
+            Drawn(figure="Contour's work for one change", shape=Shape.LINES, x="speech pods"),
         ],
     )
     _at_rest(run, place, results, 0)
@@ -258,19 +264,23 @@ def _follow(run: Run, place: Place, results: Results, step: Step) -> None:
     before = contour.look(place.running)
     try:
         for turn in range(run.times(5, 2)):
+            # The one before was taken away just then, and Contour is still at that.
+            time.sleep(run.times(QUIET, 2))
             taken = place.edge.new_proxy(f"probe-{step.services}-{turn}")
             results.add("a new HTTPProxy", case, "until Envoy serves a change", "ms", taken, x)
         for taken in place.edge.new_endpoint(f"ends-{step.services}", run.times(5, 2)):
             results.add("a pod's new address", case, "until Envoy serves a change", "ms", taken, x)
     except AssertionError as late:
         results.notes.append(f"{case}: {late}")
-    mean = contour.mean(before, contour.look(place.running), contour.REBUILD)
-    if mean is not None:
-        results.add("mean", case, "Contour's rebuild", "ms", mean * 1000, x)
-    else:
-        results.notes.append(
-            f"{case}: no Contour ran for all of the changes, and so nobody counted its rebuilds."
-        )
+    after = contour.look(place.running)
+    for side, work in (("graph", contour.REBUILD), ("Envoy's configuration", contour.TRANSLATE)):
+        mean = contour.mean(before, after, work)
+        if mean is not None:
+            results.add(side, case, "Contour's work for one change", "ms", mean * 1000, x)
+        else:
+            results.notes.append(
+                f"{case}: no Contour ran for all of the changes, and so nobody counted {work}."
+            )
 
 
 def _ends(run: Run, place: Place, results: Results, case: str, known: set[str]) -> None:
@@ -333,11 +343,9 @@ def _case(step: Step) -> str:
 
 
 def _versions(place: Place) -> dict[str, str]:
-    from kubernetes import client
-
     return {
-        "kubernetes": client.VersionApi(place.running.api).get_code().git_version,
-        "kwok": "v0.8.0",
+        "kubernetes": kubernetes_version(place.running),
+        "kwok": fake_nodes.version(),
         "contour": CONTOUR.tag,
         "argo cd": ARGO_CD.tag,
     }

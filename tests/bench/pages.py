@@ -1,0 +1,114 @@
+"""The tables of figures in the pages of docs/, which are written anew from what is kept.
+
+A page says where one is, and what is in it:
+
+    <!-- table edge-small-closed by side
+    requests per second
+    p95: HTTP/1.1, 50; HTTP/2, 50
+    -->
+    <!-- end -->
+
+A line is a figure, with the cases that are wanted where not all are. `by side` has a column for each side and a row for
+each case; `by case` has a row for each side, and `by figure` a column for each side's figure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.bench.results import Results, Series
+from tests.bench.tables import MOST_WITH_RATIOS, cell
+
+PAGES: Final = tuple(
+    Path(__file__).resolve().parents[2] / "docs" / name for name in ("benchmarks.md", "scale.md")
+)
+
+_TABLE: Final = re.compile(
+    r"(?P<begin><!-- table (?P<name>[\w-]+) by (?P<columns>side|case|figure)\n(?P<lines>.*?)\n-->\n)"
+    r".*?(?P<end><!-- end -->)",
+    re.DOTALL,
+)
+
+
+def write(results: Sequence[Results]) -> list[Path]:
+    """Writes the tables into the pages; returns those that have changed.
+
+    ValueError where a page asks for what is not kept.
+    """
+    changed = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if (new := filled(text, results)) != text:
+            page.write_text(new, encoding="utf-8")
+            changed.append(page)
+    return changed
+
+
+def filled(page: str, results: Sequence[Results]) -> str:
+    """The page with its tables as the results are."""
+    named = {result.name: result for result in results}
+
+    def table(found: re.Match[str]) -> str:
+        if found["name"] not in named:
+            raise ValueError(f"no results are kept of {found['name']}")
+        wanted = [
+            series for line in found["lines"].splitlines() for series in _series(named[found["name"]], line)
+        ]
+        rows = _rows(wanted, found["columns"])
+        head, *body = (f"| {' | '.join(row)} |\n" for row in rows)
+        return f"{found['begin']}{head}| --- |{' ---: |' * (len(rows[0]) - 1)}\n{''.join(body)}{found['end']}"
+
+    return _TABLE.sub(table, page)
+
+
+def _series(results: Results, line: str) -> list[Series]:
+    figure, _, cases = line.partition(": ")
+    wanted = cases.split("; ") if cases else None
+    found = [series for series in results.of(figure) if wanted is None or series.case in wanted]
+    missing = {*(wanted or ())} - {series.case for series in found}
+    if not found or missing:
+        raise ValueError(f"{results.name} has nothing of {line!r}")
+    return found
+
+
+def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
+    figures, sides = ({figure(one) for one in wanted}, {one.side for one in wanted})
+    labels: dict[str, tuple[Callable[[Series], str], Callable[[Series], str]]] = {
+        "side": (
+            lambda one: one.side,
+            lambda one: _joined(one.case, figure(one) if len(figures) > 1 else ""),
+        ),
+        "case": (lambda one: one.case, lambda one: _joined(one.side, figure(one))),
+        "figure": (
+            lambda one: _joined(one.side if len(sides) > 1 else "", figure(one)),
+            lambda one: one.case,
+        ),
+    }
+    column, row = labels[columns]
+    across, down = (list(dict.fromkeys(map(label, wanted))) for label in (column, row))
+    found = {(row(one), column(one)): one for one in wanted}
+    ratio = columns == "side" and 1 < len(across) <= MOST_WITH_RATIOS
+    corner = figures.pop() if columns == "side" and len(figures) == 1 else ""
+    table = [[corner, *across, *([f"{across[1]} / {across[0]}"] if ratio else [])]]
+    for name in down:
+        cells = [cell(found[name, at]) if (name, at) in found else "" for at in across]
+        first, second = (found.get((name, at)) for at in (across * 2)[:2])
+        table.append([name, *cells, *([_ratio(first, second)] if ratio else [])])
+    return table
+
+
+def figure(series: Series) -> str:
+    """Its name, with its unit where it has one."""
+    return f"{series.figure}, {series.unit}" if series.unit else series.figure
+
+
+def _joined(*parts: str) -> str:
+    return ": ".join(filter(None, parts))
+
+
+def _ratio(first: Series | None, second: Series | None) -> str:
+    both = first is not None and second is not None and first.median > 0 and second.median > 0
+    return f"{second.median / first.median:.2f}" if both and first and second else ""
