@@ -101,8 +101,8 @@ def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
 
 
 def figure(series: Series) -> str:
-    """Its name, with its unit where it has one."""
-    return f"{series.figure}, {series.unit}" if series.unit else series.figure
+    """Its name, with its unit where the name does not say it: so many a second."""
+    return f"{series.figure}, {series.unit}" if series.unit not in ("", "1/s") else series.figure
 
 
 def _joined(*parts: str) -> str:

@@ -282,6 +282,9 @@ class TestRoute:
         assert self.every_route(lambda route: set(route["retryPolicy"]["retryOn"]) == unheard), (
             "it would cost the GPU twice"
         )
+        assert self.every_route(lambda route: 1 <= route["retryPolicy"]["count"] <= 3), (
+            "each waits for 2 s at most"
+        )
 
     def test_a_long_stream_lives_and_a_dead_one_ends(self) -> None:
         assert self.every_route(
