@@ -26,6 +26,7 @@ _MEASURED = pytest.StashKey[Measured]()
 _ORDER = (
     # Looks on first, what restarts and kills then; each group of files once for each exposure that it asks for.
     "test_front_door",
+    "test_edge_limits",
     "test_websocket",
     "test_network_policy",
     "test_drain",

@@ -34,7 +34,7 @@ class Trials:
             title=title,
             drawn=[
                 Drawn(figure=TIME, shape=Shape.DISTRIBUTION),
-                Drawn(figure=SILENCE, shape=Shape.DISTRIBUTION, logarithmic=True),
+                Drawn(figure=SILENCE, shape=Shape.DISTRIBUTION),
             ],
             notes=[
                 "Under two clients (requests on one connection, utterances on one WebSocket), one question every "
