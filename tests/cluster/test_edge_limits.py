@@ -1,8 +1,11 @@
 """What Envoy has of the limits that keep it alive."""
 
+import pytest
 from kubernetes.utils.quantity import parse_quantity
 
 from tests.cluster.running import Running
+
+pytestmark = pytest.mark.usefixtures("deployed")
 
 
 def test_envoy_refuses_requests_before_the_kernel_ends_it(running: Running) -> None:
