@@ -19,12 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.bench.results import Results, Series
+from tests.bench.results import KEPT, Results, Series
 from tests.bench.tables import MOST_WITH_RATIOS, cell
 
-PAGES: Final = tuple(
-    Path(__file__).resolve().parents[2] / "docs" / name for name in ("benchmarks.md", "scale.md")
-)
+PAGES: Final = tuple(KEPT.parent / name for name in ("benchmarks.md", "scale.md"))
 
 _TABLE: Final = re.compile(
     r"(?P<begin><!-- table (?P<name>[\w-]+) by (?P<columns>side|case|figure)\n(?P<lines>.*?)\n-->\n)"
@@ -110,5 +108,6 @@ def _joined(*parts: str) -> str:
 
 
 def _ratio(first: Series | None, second: Series | None) -> str:
-    both = first is not None and second is not None and first.median > 0 and second.median > 0
-    return f"{second.median / first.median:.2f}" if both and first and second else ""
+    if first is None or second is None or first.median <= 0 or second.median <= 0:
+        return ""
+    return f"{second.median / first.median:.2f}"

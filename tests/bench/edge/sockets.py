@@ -152,12 +152,12 @@ def _ways(stage: Stage) -> list[Way]:
             side=ENVOY,
             target=envoy,
             prepare=stage.restart_envoy,
-            reload=lambda number: stage.route("speech", change=_idle(f"{301 + number}s")),
+            reload=lambda number: stage.route("speech", change=_idle(_timeout(number))),
             add_routes=lambda: stage.apply(_further(stage)),
             take_back=lambda: _remove(stage),
             process=ENVOY,
             arrived=lambda number: (
-                f'"{301 + number}s"' in json.dumps(stage.envoy_has("dynamic_route_configs"))
+                f'"{_timeout(number)}"' in json.dumps(stage.envoy_has("dynamic_route_configs"))
             ),
         ),
         _nginx(stage, NGINX, nginx, patient),
@@ -169,7 +169,7 @@ def _nginx(stage: Stage, side: str, target: Target, configuration: Nginx) -> Way
     further = {f"route-{number}.bench.localhost": "small" for number in range(_FURTHER)}
 
     def reload(number: int) -> None:
-        stage.nginx(replace(configuration, read_timeout=f"{301 + number}s"))
+        stage.nginx(replace(configuration, read_timeout=_timeout(number)))
 
     def add_routes() -> None:
         stage.nginx(replace(configuration, names={**configuration.names, **further}))
@@ -185,6 +185,11 @@ def _nginx(stage: Stage, side: str, target: Target, configuration: Nginx) -> Way
         process=NGINX,
         closes=configuration.shutdown_timeout is not None,
     )
+
+
+def _timeout(number: int) -> str:
+    """What a reload sets: another one each time."""
+    return f"{301 + number}s"
 
 
 def _idle(timeout: str) -> Callable[[dict[str, Any]], None]:

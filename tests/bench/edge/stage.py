@@ -173,10 +173,7 @@ class Stage:
 
     def restart_envoy(self) -> None:
         """A new pod of Envoy: what the last one has grown to is gone."""
-        self.kubectl("rollout", "restart", "daemonset/envoy", "--namespace", EDGE_NAMESPACE)
-        self.kubectl(
-            *("rollout", "status", "daemonset/envoy", "--namespace", EDGE_NAMESPACE, "--timeout=180s")
-        )
+        self._restart("daemonset/envoy")
 
     def restart_nginx(self, configuration: Nginx | None = None) -> None:
         """A new pod of nginx, which begins with the configuration; its connections and old workers are gone."""
@@ -215,10 +212,7 @@ class Stage:
         self.running.core.patch_namespaced_config_map(
             "contour", EDGE_NAMESPACE, {"data": {"contour.yaml": text}}
         )
-        self.kubectl("rollout", "restart", "deployment/contour", "--namespace", EDGE_NAMESPACE)
-        self.kubectl(
-            *("rollout", "status", "deployment/contour", "--namespace", EDGE_NAMESPACE, "--timeout=180s")
-        )
+        self._restart("deployment/contour")
 
     @property
     def contour(self) -> dict[str, Any]:
@@ -251,6 +245,10 @@ class Stage:
 
     def _apply(self, text: str) -> None:
         self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", given=text)
+
+    def _restart(self, workload: str) -> None:
+        self.kubectl("rollout", "restart", workload, "--namespace", EDGE_NAMESPACE)
+        self.kubectl("rollout", "status", workload, "--namespace", EDGE_NAMESPACE, "--timeout=180s")
 
     def _certificate_issuer(self) -> str:
         found = self.custom.get_namespaced_custom_object(
