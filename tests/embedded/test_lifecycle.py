@@ -117,11 +117,15 @@ def untouched() -> Iterator[dict[str, set[str]]]:
     assert after == before, "make down leaves something behind, or the host's network is not as it was"
 
 
-def members(cluster: Cluster) -> list[psutil.Process]:
-    """The supervisor's own children; what those start comes and goes."""
+def members(cluster: Cluster) -> dict[psutil.Process, str]:
+    """The supervisor's own children with their programs' names; one that ends meanwhile is none."""
     init = processes.init(cluster)
     assert init is not None, "the cluster does not run"
-    return init.children()[0].children()
+    found = {}
+    for process in init.children()[0].children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[process] = process.name()
+    return found
 
 
 def test_up_killed_at_any_point_goes_on(untouched: dict[str, set[str]]) -> None:
@@ -149,8 +153,8 @@ def test_up_interrupted_says_how_to_go_on() -> None:
 
 
 def test_a_second_up_leaves_a_running_cluster_alone() -> None:
-    before = {process.pid for process in members(bring_up()) if process.name() in SUPERVISED}
-    after = {process.pid for process in members(bring_up())}
+    before = {process for process, name in members(bring_up()).items() if name in SUPERVISED}
+    after = members(bring_up()).keys()
     assert before, "none of the processes has the name that it should have"
     assert before <= after, "make up restarts a cluster that is well"
 
@@ -158,12 +162,12 @@ def test_a_second_up_leaves_a_running_cluster_alone() -> None:
 @pytest.mark.parametrize("program", SUPERVISED)
 def test_a_killed_process_comes_back_by_itself(program: str) -> None:
     cluster = bring_up()
-    victim = next(process for process in members(cluster) if process.name() == program)
+    victim = next(process for process, name in members(cluster).items() if name == program)
     victim.kill()
     deadline = time.monotonic() + 60
     while True:
         running = [
-            process for process in members(cluster) if process.name() == program and process.pid != victim.pid
+            process for process, name in members(cluster).items() if name == program and process != victim
         ]
         states = {row["name"]: row["statename"] for row in processes.supervisor(cluster).getAllProcessInfo()}
         if running and set(states.values()) == {"RUNNING"}:
