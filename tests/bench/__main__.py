@@ -116,7 +116,13 @@ def _keep(results: Results, directory: Path) -> None:
 
 def _pages(directory: Path) -> None:
     # What is kept elsewhere is not what the pages are of.
-    for page in pages.write(kept(directory)) if directory == KEPT else []:
+    if directory != KEPT:
+        return
+    try:
+        written = pages.write(kept(directory))
+    except ValueError as error:
+        raise LocalError(f"The figures are kept, but a page's table asks for others: {error}.") from error
+    for page in written:
         console.print(f"Wrote {page}", highlight=False)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.results import KEPT, Results, Series
-from tests.bench.tables import MOST_WITH_RATIOS, cell
+from tests.bench.tables import MOST_WITH_RATIOS, cell, ratio
 
 PAGES: Final = tuple(KEPT.parent / name for name in ("benchmarks.md", "scale.md"))
 
@@ -88,13 +88,13 @@ def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
     column, row = labels[columns]
     across, down = (list(dict.fromkeys(map(label, wanted))) for label in (column, row))
     found = {(row(one), column(one)): one for one in wanted}
-    ratio = columns == "side" and 1 < len(across) <= MOST_WITH_RATIOS
+    compared = columns == "side" and 1 < len(across) <= MOST_WITH_RATIOS
     corner = figures.pop() if columns == "side" and len(figures) == 1 else ""
-    table = [[corner, *across, *([f"{across[1]} / {across[0]}"] if ratio else [])]]
+    table = [[corner, *across, *([f"{across[1]} / {across[0]}"] if compared else [])]]
     for name in down:
         cells = [cell(found[name, at]) if (name, at) in found else "" for at in across]
         first, second = (found.get((name, at)) for at in (across * 2)[:2])
-        table.append([name, *cells, *([_ratio(first, second)] if ratio else [])])
+        table.append([name, *cells, *([ratio(first, second)] if compared else [])])
     return table
 
 
@@ -105,9 +105,3 @@ def figure(series: Series) -> str:
 
 def _joined(*parts: str) -> str:
     return ": ".join(filter(None, parts))
-
-
-def _ratio(first: Series | None, second: Series | None) -> str:
-    if first is None or second is None or first.median <= 0 or second.median <= 0:
-        return ""
-    return f"{second.median / first.median:.2f}"

@@ -42,9 +42,15 @@ def _cells(sides: Sequence[str], found: dict[str, Series], *, ratios: bool) -> l
         item = found.get(side)
         cells.append("-" if item is None else cell(item))
         if index and ratios:
-            known = item is not None and first is not None and first.median
-            cells.append(f"{item.median / first.median:.2f}" if known and item and first else "-")
+            cells.append(ratio(first, item) or "-")
     return cells
+
+
+def ratio(first: Series | None, second: Series | None) -> str:
+    """How many times the first the second is; nothing where one is missing, zero or less."""
+    if first is None or second is None or first.median <= 0 or second.median <= 0:
+        return ""
+    return f"{second.median / first.median:.2f}"
 
 
 def cell(series: Series) -> str:

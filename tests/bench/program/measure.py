@@ -25,6 +25,10 @@ _UP: Final = ("up", "--yes", "--skip-preview")
 _PREVIEW: Final = "preview"
 _FIRST: Final = "first up"
 _NOTHING: Final = "up, nothing to do"
+_ONCE: Final = "first up, state written once"
+_AT_THE_END: Final = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+"""The state is written when all is done, not after each step: it shows what the steps cost, nobody is to do it."""
+
 _MIB: Final = 2**20
 
 PARTS: Final = ("program", "program-services")
@@ -75,6 +79,8 @@ def _program(run: Run, watched: Watched) -> Results:
         for _ in range(run.times(2)):
             _take(run, results, "pulumi", _NOTHING, lambda: watched.stack(*_UP, "--expect-no-changes"))
             _take(run, results, "pulumi", _PREVIEW, lambda: watched.stack("preview", "--expect-no-changes"))
+        stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
+        _take(run, results, "pulumi", _ONCE, lambda: watched.stack(*_UP, environment=_AT_THE_END))
         idle = watched.idle()
         exported = stack.workspace.run("stack", "export", "--show-secrets", capture=True).stdout
         found = floor.objects(json.loads(exported))

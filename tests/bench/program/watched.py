@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -39,13 +40,13 @@ class Watched:
             raise LocalError(f"cluster {self.cluster.name} does not run.")
         return found
 
-    def stack(self, *arguments: str) -> Measured:
-        """`pulumi` on the local stack, as `make up` runs it."""
+    def stack(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> Measured:
+        """`pulumi` on the local stack, as `make up` runs it; with further variables of the environment."""
         deployed = Deployed(self.cluster)
         machine = {"kubeconfig": str(self.cluster.kubeconfig), "httpsPort": self.cluster.port}
         deployed.workspace.prepare(machine)
         call = deployed.workspace.call(*arguments)
-        return self._run(call.command, call.directory, call.environment)
+        return self._run(call.command, call.directory, {**call.environment, **environment})
 
     def script(self, text: str) -> Measured:
         """A shell script, which ends where one of its commands fails."""
