@@ -129,6 +129,9 @@ def _pages(directory: Path) -> None:
 def main() -> None:
     """Runs a command; an interrupted one takes its cluster down."""
     signal.signal(signal.SIGTERM, _interrupted)
+    # A script starts what it puts into the background with this one ignored, and so would be each command here: pulumi
+    # ends its plugins by it, and waits for five seconds for those that do not hear.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
     except LocalError as error:
