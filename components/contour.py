@@ -82,8 +82,8 @@ _API_REQUESTS_A_SECOND = 50
 leader with a hundred to write takes no change until it has: the Envoys that it tells learn of no pod."""
 
 _PROBE_SECONDS = 5
-"""For an answer to the liveness probe. Kubernetes waits for one second; with a thousand nodes at once, that has most
-likely ended a Contour that was at work (docs/scale.md)."""
+"""For an answer to the liveness probe. Kubernetes waits for one second; while hundreds of services were added, that has
+most likely ended a Contour that was at work (docs/scale.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
