@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -77,7 +77,7 @@ def run(
             console.print(f"[red]error:[/red] {name}: {escape(str(error))}", highlight=False)
             failed.append(name)
     if not quick:
-        _pages(directory)
+        _pages(kept(directory), directory)
     if failed:
         raise LocalError(f"Not measured to the end: {', '.join(failed)}. What was measured before is kept.")
 
@@ -88,14 +88,15 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print what is kept as JSON.")] = False,
 ) -> None:
     """Prints the tables of what earlier runs have kept, draws their plots anew, and writes the pages' tables."""
-    for results in kept(directory):
+    found = kept(directory)
+    for results in found:
         if as_json:
             print(results.model_dump_json())
             continue
         _show(results)
         _keep(results, directory)
     if not as_json:
-        _pages(directory)
+        _pages(found, directory)
 
 
 def _show(results: Results) -> None:
@@ -114,12 +115,12 @@ def _keep(results: Results, directory: Path) -> None:
         console.print(f"Wrote {file}", highlight=False)
 
 
-def _pages(directory: Path) -> None:
+def _pages(found: Sequence[Results], directory: Path) -> None:
     # What is kept elsewhere is not what the pages are of.
     if directory != KEPT:
         return
     try:
-        written = pages.write(kept(directory))
+        written = pages.write(found)
     except ValueError as error:
         raise LocalError(f"The figures are kept, but a page's table asks for others: {error}.") from error
     for page in written:

@@ -156,8 +156,7 @@ def _all_back(stage: Stage) -> None:
         lambda: len(stage.running.ready_pods(BENCH, "app=queueing")) == 3, PATIENCE, "all three are ready"
     )
     # kubelet waits longer before each further start of a container: a new pod begins anew.
-    stage.kubectl("rollout", "restart", "deployment/queueing", "--namespace", BENCH)
-    stage.kubectl("rollout", "status", "deployment/queueing", "--namespace", BENCH, "--timeout=120s")
+    stage.restart("deployment/queueing", BENCH, seconds=120)
     eventually(
         lambda: len(stage.running.all_pods(BENCH, "app=queueing")) == 3, PATIENCE, "the old ones are gone"
     )

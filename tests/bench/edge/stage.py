@@ -173,7 +173,7 @@ class Stage:
 
     def restart_envoy(self) -> None:
         """A new pod of Envoy: what the last one has grown to is gone."""
-        self._restart("daemonset/envoy")
+        self.restart("daemonset/envoy", EDGE_NAMESPACE, seconds=180)
 
     def restart_nginx(self, configuration: Nginx | None = None) -> None:
         """A new pod of nginx, which begins with the configuration; its connections and old workers are gone."""
@@ -182,6 +182,11 @@ class Stage:
         eventually(self._nginx_runs, PATIENCE, "nginx's container runs")
         self.nginx(configuration or self.configuration, reload=False)
         self.kubectl("wait", "pod/nginx", "--namespace", BENCH, "--for=condition=Ready", "--timeout=60s")
+
+    def restart(self, workload: str, namespace: str, *, seconds: int) -> None:
+        """New pods in place of a workload's, which are ready within that time."""
+        self.kubectl("rollout", "restart", workload, "--namespace", namespace)
+        self.kubectl("rollout", "status", workload, "--namespace", namespace, f"--timeout={seconds}s")
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Runs it, and returns what it prints."""
@@ -212,7 +217,7 @@ class Stage:
         self.running.core.patch_namespaced_config_map(
             "contour", EDGE_NAMESPACE, {"data": {"contour.yaml": text}}
         )
-        self._restart("deployment/contour")
+        self.restart("deployment/contour", EDGE_NAMESPACE, seconds=180)
 
     @property
     def contour(self) -> dict[str, Any]:
@@ -245,10 +250,6 @@ class Stage:
 
     def _apply(self, text: str) -> None:
         self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", given=text)
-
-    def _restart(self, workload: str) -> None:
-        self.kubectl("rollout", "restart", workload, "--namespace", EDGE_NAMESPACE)
-        self.kubectl("rollout", "status", workload, "--namespace", EDGE_NAMESPACE, "--timeout=180s")
 
     def _certificate_issuer(self) -> str:
         found = self.custom.get_namespaced_custom_object(

@@ -71,7 +71,7 @@ def _program(run: Run, watched: Watched) -> Results:
     _imports(run, results)
     stack = Deployed(watched.cluster)
     if stack.workspace.exists:
-        stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
+        _destroy(stack)
     # In turns: what disturbs for some minutes disturbs both.
     turns = run.times(3)
     for turn in range(turns):
@@ -79,12 +79,12 @@ def _program(run: Run, watched: Watched) -> Results:
         for _ in range(run.times(2)):
             _take(run, results, "pulumi", _NOTHING, lambda: watched.stack(*_UP, "--expect-no-changes"))
             _take(run, results, "pulumi", _PREVIEW, lambda: watched.stack("preview", "--expect-no-changes"))
-        stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
-        _take(run, results, "pulumi", _ONCE, lambda: watched.stack(*_UP, environment=_AT_THE_END))
+        _destroy(stack)
+        _take(run, results, "pulumi", _ONCE, lambda: watched.stack(*_UP, **_AT_THE_END))
         idle = watched.idle()
         exported = stack.workspace.run("stack", "export", "--show-secrets", capture=True).stdout
         found = floor.objects(json.loads(exported))
-        stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
+        _destroy(stack)
         scripts = {
             _FIRST: floor.applying(found, NAMESPACE, watched.directory),
             _NOTHING: floor.again(found, watched.directory),
@@ -105,6 +105,10 @@ def _program(run: Run, watched: Watched) -> Results:
         "Memory is the sum of what is resident, so that pages that processes share count several times.",
     ]
     return results
+
+
+def _destroy(stack: Deployed) -> None:
+    stack.pulumi("destroy", "--yes", "--skip-preview").check_returncode()
 
 
 def _imports(run: Run, results: Results) -> None:

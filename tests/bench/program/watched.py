@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import psutil
 
@@ -40,7 +39,7 @@ class Watched:
             raise LocalError(f"cluster {self.cluster.name} does not run.")
         return found
 
-    def stack(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> Measured:
+    def stack(self, *arguments: str, **environment: str) -> Measured:
         """`pulumi` on the local stack, as `make up` runs it; with further variables of the environment."""
         deployed = Deployed(self.cluster)
         machine = {"kubeconfig": str(self.cluster.kubeconfig), "httpsPort": self.cluster.port}
