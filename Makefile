@@ -175,10 +175,11 @@ check: $(INSTALLED) ## Format, lint, types and unit tests
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy .
 	@MYPYPATH=local/espeak $(VENV)/bin/mypy --config-file= --strict --explicit-package-bases local/espeak tests/unit/test_espeak_*.py
+	@# Whole programs are among the unit tests, and a program installs what the upstreams' manifests say.
+	@$(PY) -m local upstream
 	@$(PY) -m pytest tests/unit -q -n 2
 
 test: test-packages check ## Everything: checks, the real engine, a real cluster of its own
-	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi) $(PY) -m pytest tests/engine -q -n 2
 	@$(PY) -m pytest tests/embedded -q
 	@# A cluster that an interrupted run left has that run's stack on it.
