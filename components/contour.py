@@ -40,7 +40,7 @@ _CONTOUR_MEMORY_MIB = 2048
 (docs/scale.md)."""
 
 _CONTOUR_RESOURCES = {
-    # What a hundred HTTPProxies take.
+    # A hundred services take 159 MiB at rest, three hundred 333 (docs/scale.md).
     "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"memory": f"{_CONTOUR_MEMORY_MIB}Mi"},
 }
@@ -66,13 +66,17 @@ _TIMEOUTS = {
 }
 
 _AT_A_TIME = 4096
-"""Requests, WebSockets among them, that one Envoy carries to one service: its memory holds them (components/envoy.py).
-Envoy's own limit of 1,024 refuses the next WebSocket with a 503 although nothing is busy."""
+"""Requests, WebSockets among them, that one Envoy carries to one service. By default Envoy answers the 1,025th with
+503, although nothing is busy."""
 
 _BUFFER_BYTES = 32 * 2**10
-"""That Envoy holds for each side of a connection which is slow to take them: most of a second of audio. With Envoy's
-own 1 MiB a thousand slow listeners would fill its memory.
+"""That Envoy buffers for each side of a slow HTTP/1.1 or WebSocket connection: most of a second of audio. With Envoy's
+default of 1 MiB a thousand slow listeners would fill its memory. An HTTP/2 stream has a buffer of its own, of up to
+16 MiB, which Contour cannot set (docs/decisions/0014).
 https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge"""
+
+_HTTP2_STREAMS = 100
+"""Of one connection at a time, as Envoy advises for an edge. Its default is 1,024."""
 
 _RETRIES_AT_A_TIME = 128
 """Envoy's own limit of 3 is less than what waits for a pod that dies. Only what no pod has heard of is tried again."""
@@ -82,8 +86,8 @@ _API_REQUESTS_A_SECOND = 50
 leader with a hundred to write takes no change until it has: the Envoys that it tells learn of no pod."""
 
 _PROBE_SECONDS = 5
-"""For an answer to the liveness probe. Kubernetes waits for one second; while hundreds of services were added, that has
-most likely ended a Contour that was at work (docs/scale.md)."""
+"""For an answer to the liveness probe. Kubernetes' default of one second is short for a Contour that rebuilds the
+configuration of hundreds of services on a busy node (docs/scale.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +173,10 @@ def _configure(configuration: dict[str, Any]) -> None:
     configuration["timeouts"] = dict(_TIMEOUTS)
     configuration["kubernetesClientQPS"] = _API_REQUESTS_A_SECOND
     configuration["kubernetesClientBurst"] = 2 * _API_REQUESTS_A_SECOND
-    configuration["listener"] = {"per-connection-buffer-limit-bytes": _BUFFER_BYTES}
+    configuration["listener"] = {
+        "per-connection-buffer-limit-bytes": _BUFFER_BYTES,
+        "http2-max-concurrent-streams": _HTTP2_STREAMS,
+    }
     configuration["cluster"] = {
         "per-connection-buffer-limit-bytes": _BUFFER_BYTES,
         # WebSockets count as connections and as requests.

@@ -33,7 +33,8 @@ ENVOY_LABELS: Final[dict[str, str]] = {"app": "envoy"}
 """Of Envoy's pods, as upstream's manifest labels them."""
 
 ENVOY_HEALTH_PORT: Final = 8002
-"""Where Envoy answers /ready, and 503 while it drains. It answers with its metrics there too."""
+"""Where Envoy answers /ready: 503 while it drains, and while it is short of memory. It answers with its metrics there
+too."""
 
 STREAM_IDLE_SECONDS: Final = 300
 """Ends a stream on which nothing moves either way. Longer than a synthesis may wait for a GPU and then take."""

@@ -8,14 +8,21 @@ from components.upstream.objects import Change, KubernetesObject, container, pod
 from components.upstream.source import UpstreamError
 
 _ENVOY_MEMORY_MIB = 2048
-"""At the most: 4,096 WebSockets, with what their listeners are slow to take (docs/benchmarks.md)."""
+"""At the most. 2,000 WebSockets and 200 routes took 367 MiB (docs/benchmarks.md), a thousand services without clients
+1,608 (docs/scale.md)."""
 
 _ENVOY_HEAP_BYTES = _ENVOY_MEMORY_MIB * 2**20 * 9 // 10
-"""At 95 % of it Envoy gives memory back to the kernel, at 98 % it answers new requests with 503. At the container's
-limit the kernel would end it, and every stream with it."""
+"""At 95 % of it Envoy gives memory back to the kernel, at 98 % it answers new requests with 503, those for /ready and
+/stats among them, so that its node takes no more. At the container's limit the kernel would end it, and every stream
+with it. https://projectcontour.io/docs/1.33/config/overload-manager/"""
+
+_ENVOY_CONNECTIONS = 8192
+"""That one Envoy takes from clients at a time: twice what it carries to one service, as some wait for their next
+request. Further ones are closed at once. Idle connections and handshakes take memory too, and the limit of the heap
+refuses requests only."""
 
 _ENVOY_RESOURCES = {
-    # What 500 WebSockets take.
+    # 500 WebSockets and 200 routes take 272 MiB, three hundred services without clients 532.
     "requests": {"cpu": "200m", "memory": "512Mi"},
     "limits": {"memory": f"{_ENVOY_MEMORY_MIB}Mi"},
 }
@@ -37,7 +44,10 @@ def envoy_changes(exposure: Exposure, *, load_balanced: bool) -> list[Change]:
         container(daemon_set, "shutdown-manager")["resources"] = _SHUTDOWN_MANAGER_RESOURCES
         bootstrap = container(daemon_set, "envoy-initconfig")
         bootstrap["resources"] = _INIT_RESOURCES
-        bootstrap["args"].append(f"--overload-max-heap={_ENVOY_HEAP_BYTES}")
+        bootstrap["args"] += [
+            f"--overload-max-heap={_ENVOY_HEAP_BYTES}",
+            f"--overload-downstream-max-conn={_ENVOY_CONNECTIONS}",
+        ]
         harden(daemon_set)
         match exposure:
             case Exposure.HOST_NETWORK:

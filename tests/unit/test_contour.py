@@ -183,15 +183,36 @@ def test_more_websockets_than_envoy_takes_by_itself() -> None:
 
 def test_envoy_refuses_requests_before_the_kernel_ends_it() -> None:
     pod = envoy(contour())
-    (bootstrap,) = [item for item in pod["initContainers"] if item["name"] == "envoy-initconfig"]
-    (heap,) = [
-        int(item.partition("=")[2]) for item in bootstrap["args"] if item.startswith("--overload-max-heap=")
-    ]
+    heap = bootstrap_option(pod, "--overload-max-heap")
     allowed = int(container(pod, "envoy")["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20
     assert 0.8 * allowed < heap < 0.95 * allowed, "not all that it holds is heap"
 
 
+def bootstrap_option(pod: Any, option: str) -> int:
+    (bootstrap,) = [item for item in pod["initContainers"] if item["name"] == "envoy-initconfig"]
+    (value,) = [int(item.partition("=")[2]) for item in bootstrap["args"] if item.startswith(f"{option}=")]
+    return value
+
+
+def test_envoy_takes_more_connections_than_one_service_has_streams_and_not_any_number() -> None:
+    recording = contour()
+    written = yaml.safe_load(recording.object("ConfigMap", "contour")["data"]["contour.yaml"])
+    connections = bootstrap_option(envoy(recording), "--overload-downstream-max-conn")
+    limit = container(envoy(recording), "envoy")["resources"]["limits"]["memory"]
+    assert connections > written["cluster"]["circuit-breakers"]["max-connections"]
+    # 64 KiB is what an open WebSocket took: docs/benchmarks.md.
+    assert connections * 64 < int(limit.removesuffix("Mi")) * 2**10 / 2, "idle ones alone would fill it"
+
+
+def test_one_http2_connection_is_not_a_thousand_streams() -> None:
+    written = yaml.safe_load(contour().object("ConfigMap", "contour")["data"]["contour.yaml"])
+    assert written["listener"]["http2-max-concurrent-streams"] <= 100, (
+        "each may hold 16 MiB for a client that does not read"
+    )
+
+
 def test_slow_listeners_fit_into_envoys_memory() -> None:
+    """Those of HTTP/1.1 and of WebSockets."""
     recording = contour()
     written = yaml.safe_load(recording.object("ConfigMap", "contour")["data"]["contour.yaml"])
     buffers = [written[side]["per-connection-buffer-limit-bytes"] for side in ("listener", "cluster")]
