@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import platform
+import re
+import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 from kubernetes import client
 
+from local.paths import CHECKOUT
+from stacks.versions import CONTOUR
+from tests.cluster import faults
 from tests.cluster.running import Running
+
+
+def versions(running: Running) -> dict[str, str]:
+    """What every benchmark's cluster runs, once the platform is on it, by the names that the programs have."""
+    return {
+        "Kubernetes": kubernetes_version(running),
+        "Contour": CONTOUR.tag,
+        "Envoy": envoy_version(running),
+    }
 
 
 def kubernetes_version(running: Running) -> str:
@@ -19,8 +34,40 @@ def kubernetes_version(running: Running) -> str:
     return version
 
 
+def envoy_version(running: Running) -> str:
+    """As the program says itself: its image's tag is what the manifest names."""
+    envoys = faults.matching(running.cluster, faults.program("envoy"))
+    if not envoys:
+        raise RuntimeError("no Envoy runs that could say which version it is")
+    command = [f"/proc/{envoys[0].pid}/exe", "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"/(\d+\.\d+\.\d+)", said)
+    if found is None:
+        raise RuntimeError(f"Envoy does not say which version it is, but {said[:200]!r}")
+    return found[1]
+
+
+@cache
+def program() -> dict[str, Any]:
+    """Which commit of this checkout is measured, as it was at the first look; None where nobody can say."""
+    try:
+        # What a run itself writes, docs/, changes nothing that is measured.
+        commit, changed = (
+            _git("rev-parse", "--short", "HEAD"),
+            _git("status", "--porcelain", "--", ".", ":!docs"),
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit, "dirty": bool(changed)}
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(CHECKOUT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def machine() -> dict[str, Any]:
-    """Processor, memory, kernel, and how busy it was with other things at the time."""
+    """Processor, memory, kernel, how busy it was with other things at the time, and which commit was measured."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = {line.partition(":")[2].strip() for line in info if line.startswith("model name")}
     return {
@@ -31,4 +78,5 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "load": round(psutil.getloadavg()[0], 2),
         "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **program(),
     }
