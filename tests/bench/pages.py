@@ -8,8 +8,11 @@ A page says where one is, and what is in it:
     -->
     <!-- end -->
 
-A line is a figure, with the cases that are wanted where not all are. `by side` has a column for each side and a row for
-each case; `by case` has a row for each side, and `by figure` a column for each side's figure.
+A line is `figure: cases | sides`; cases and sides, with semicolons between them, may be left out where all are wanted.
+
+`by side` has a column for each side, a row for each case, and the second side's ratio to the first; `by side without
+ratios` leaves that out. `by case` has a row for each side. `by figure` has a column for each side's figure and a row
+for each case; `by figure with sides below` a column for each figure and a row for each side of each case.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from tests.bench.tables import MOST_WITH_RATIOS, cell, ratio
 PAGES: Final = tuple(KEPT.parent / name for name in ("benchmarks.md", "scale.md"))
 
 _TABLE: Final = re.compile(
-    r"(?P<begin><!-- table (?P<name>[\w-]+) by (?P<columns>side|case|figure)\n(?P<lines>.*?)\n-->\n)"
+    r"(?P<begin><!-- table (?P<name>[\w-]+) by "
+    r"(?P<columns>side(?: without ratios)?|case|figure(?: with sides below)?)\n(?P<lines>.*?)\n-->\n)"
     r".*?(?P<end><!-- end -->)",
     re.DOTALL,
 )
@@ -63,11 +67,15 @@ def filled(page: str, results: Sequence[Results]) -> str:
 
 
 def _series(results: Results, line: str) -> list[Series]:
-    figure, _, cases = line.partition(": ")
-    wanted = cases.split("; ") if cases else None
-    found = [series for series in results.of(figure) if wanted is None or series.case in wanted]
-    missing = {*(wanted or ())} - {series.case for series in found}
-    if not found or missing:
+    asked, _, sides = line.partition(" | ")
+    figure, _, cases = asked.partition(": ")
+    found = results.of(figure)
+    for wanted, of in ((cases, _case), (sides, _side)):
+        names = wanted.split("; ") if wanted else list(dict.fromkeys(map(of, found)))
+        if set(names) - set(map(of, found)):
+            found = []
+        found = [series for series in found if of(series) in names]
+    if not found:
         raise ValueError(f"{results.name} has nothing of {line!r}")
     return found
 
@@ -75,20 +83,17 @@ def _series(results: Results, line: str) -> list[Series]:
 def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
     figures, sides = ({figure(one) for one in wanted}, {one.side for one in wanted})
     labels: dict[str, tuple[Callable[[Series], str], Callable[[Series], str]]] = {
-        "side": (
-            lambda one: one.side,
-            lambda one: _joined(one.case, figure(one) if len(figures) > 1 else ""),
-        ),
-        "case": (lambda one: one.case, lambda one: _joined(one.side, figure(one))),
-        "figure": (
-            lambda one: _joined(one.side if len(sides) > 1 else "", figure(one)),
-            lambda one: one.case,
-        ),
+        "side": (_side, lambda one: _joined(one.case, figure(one) if len(figures) > 1 else "")),
+        "case": (_case, lambda one: _joined(one.side, figure(one))),
+        "figure": (lambda one: _joined(one.side if len(sides) > 1 else "", figure(one)), _case),
+        "figure with sides below": (figure, lambda one: _joined(one.case, one.side)),
     }
+    compared = columns == "side"
+    columns = columns.removesuffix(" without ratios")
     column, row = labels[columns]
     across, down = (list(dict.fromkeys(map(label, wanted))) for label in (column, row))
     found = {(row(one), column(one)): one for one in wanted}
-    compared = columns == "side" and 1 < len(across) <= MOST_WITH_RATIOS
+    compared = compared and 1 < len(across) <= MOST_WITH_RATIOS
     corner = figures.pop() if columns == "side" and len(figures) == 1 else ""
     table = [[corner, *across, *([f"{across[1]} / {across[0]}"] if compared else [])]]
     for name in down:
@@ -96,6 +101,14 @@ def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
         first, second = (found.get((name, at)) for at in (across * 2)[:2])
         table.append([name, *cells, *([ratio(first, second)] if compared else [])])
     return table
+
+
+def _case(series: Series) -> str:
+    return series.case
+
+
+def _side(series: Series) -> str:
+    return series.side
 
 
 def figure(series: Series) -> str:

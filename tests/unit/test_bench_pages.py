@@ -62,6 +62,34 @@ def test_a_column_for_each_figure(results: list[Results]) -> None:
     ]
 
 
+def test_ratios_are_left_out_where_they_would_mislead(results: list[Results]) -> None:
+    assert rows(filled(page("by side without ratios\np95"), results)) == [
+        "| p95, ms | Envoy | nginx |",
+        "| --- | ---: | ---: |",
+        "| few | 3 (2 to 4) | 1.5 |",
+        "| many | 8 |  |",
+    ]
+
+
+def test_a_row_for_each_side_of_each_case(results: list[Results]) -> None:
+    assert rows(filled(page("by figure with sides below\np95\nfailed"), results)) == [
+        "|  | p95, ms | failed, requests |",
+        "| --- | ---: | ---: |",
+        "| few: Envoy | 3 (2 to 4) | 0 |",
+        "| few: nginx | 1.5 |  |",
+        "| many: Envoy | 8 |  |",
+    ]
+
+
+def test_only_the_sides_that_are_asked_for(results: list[Results]) -> None:
+    assert rows(filled(page("by side\np95: few | nginx\nfailed"), results)) == [
+        "|  | nginx | Envoy | Envoy / nginx |",
+        "| --- | ---: | ---: | ---: |",
+        "| few: p95, ms | 1.5 |  |  |",
+        "| few: failed, requests |  | 0 |  |",
+    ]
+
+
 def test_what_is_around_a_table_stays(results: list[Results]) -> None:
     once = filled(page("by side\np95"), results)
     assert once.startswith("Before.\n\n<!-- table edge-x by side\np95\n-->\n|")
@@ -69,7 +97,9 @@ def test_what_is_around_a_table_stays(results: list[Results]) -> None:
     assert filled(once, results) == once
 
 
-@pytest.mark.parametrize("asked", ["by side\np99", "by side\np95: none", "by case\np95: few; none"])
+@pytest.mark.parametrize(
+    "asked", ["by side\np99", "by side\np95: none", "by case\np95: few; none", "by side\np95 | none"]
+)
 def test_what_was_not_measured_is_not_left_out(results: list[Results], asked: str) -> None:
     with pytest.raises(ValueError, match="edge-x has nothing of"):
         filled(page(asked), results)
