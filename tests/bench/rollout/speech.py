@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
@@ -50,6 +50,8 @@ class Speech:
         self._end = threading.Event()
         self.requests: list[Answer] = []
         self.utterances: list[Answer] = []
+        self.said_again = 0
+        """Utterances whose WebSocket closed with the server's word that they may be sent on a new one."""
         kinds = ((self._connection, self.requests), (self._conversation, self.utterances))
         self._threads = [threading.Thread(target=self._run, args=kind, daemon=True) for kind in kinds]
 
@@ -76,18 +78,23 @@ class Speech:
     @property
     def silence(self) -> float:
         """Seconds: the longest time between two answers to requests that were good."""
-        ends = [answer.ended for answer in self.requests if answer.failure is None]
-        if len(ends) < 2:
-            raise RuntimeError("nothing was spoken, so there is no silence to measure")
-        return max(after - before for before, after in pairwise(ends))
+        return longest_silence(self.requests)
+
+    @property
+    def silence_on_websocket(self) -> float:
+        """The same of utterances."""
+        return longest_silence(self.utterances)
 
     def wait_for_speech(self, since: float, seconds: float) -> None:
-        """Until a request that was sent after that moment has been answered."""
+        """Until a request and an utterance that were sent after that moment have been answered."""
         eventually(lambda: self._spoke(since), seconds, "the service speaks")
 
     def _spoke(self, since: float) -> bool:
-        # From the end: the list grows by twenty a second.
-        return any(answer.failure is None and answer.started >= since for answer in self.requests[-20:])
+        # From the end: the lists grow by twenty a second.
+        return all(
+            any(answer.failure is None and answer.started >= since for answer in answers[-20:])
+            for answers in (self.requests, self.utterances)
+        )
 
     def _run(self, kind: Callable[[list[Answer]], None], answers: list[Answer]) -> None:
         """Each kind returns where it has to begin anew; what it raises is a lost request."""
@@ -126,7 +133,16 @@ class Speech:
                     if closed.rcvd is None or closed.rcvd.code != GOING_AWAY:
                         raise
                     # Nothing of the utterance was spoken yet: it is sent again, on a new connection.
+                    self.said_again += 1
                     return
                 receive(websocket, "session.done")
                 answers.append(Answer(started, time.monotonic(), None))
                 self._end.wait(PAUSE)
+
+
+def longest_silence(answers: Sequence[Answer]) -> float:
+    """Seconds between two good answers. RuntimeError where there are no two."""
+    ends = [answer.ended for answer in answers if answer.failure is None]
+    if len(ends) < 2:
+        raise RuntimeError("nothing was spoken, so there is no silence to measure")
+    return max(after - before for before, after in pairwise(ends))
