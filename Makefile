@@ -205,7 +205,7 @@ $(BENCH_INSTALLED): tests/bench/requirements.txt $(INSTALLED)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt
 	@touch $@
 
-fmt: $(INSTALLED) ## Format the code and write the README's settings table anew
+fmt: $(INSTALLED) ## Format the code and write the generated tables of docs/settings.md and docs/policy.md
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 	@$(PY) -m ops settings-table

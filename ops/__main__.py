@@ -266,11 +266,11 @@ def forget(name: Name = "default") -> None:
 
 @app.command(name="settings-table")
 def table() -> None:
-    """Writes the README's table of config keys anew, from Pulumi.yaml, and that of the rules in docs/policy.md."""
+    """Writes the tables of config keys, in docs/settings.md, and of the rules, in docs/policy.md."""
     # Not above: it takes the whole pack along.
     from ops import policy_table
 
-    settings_table.write(CHECKOUT / "README.md", CHECKOUT / "Pulumi.yaml")
+    settings_table.write(CHECKOUT / "docs" / "settings.md", CHECKOUT / "Pulumi.yaml")
     policy_table.write(CHECKOUT / "docs" / "policy.md")
 
 

@@ -1,4 +1,4 @@
-"""The README's table of config keys, made from their declarations in Pulumi.yaml."""
+"""The table of config keys in docs/settings.md, made from their declarations in Pulumi.yaml."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def table(project: Path) -> str:
     return "\n".join(rows)
 
 
-def with_table(readme: str, project: Path) -> str:
-    """The README's text with the table between its two marks."""
+def with_table(page: str, project: Path) -> str:
+    """The page's text with the table between its two marks."""
     replacement = f"{BEGIN}\n{table(project)}\n{END}"
-    return re.sub(f"{BEGIN}.*?{END}", lambda _: replacement, readme, flags=re.DOTALL)
+    return re.sub(f"{BEGIN}.*?{END}", lambda _: replacement, page, flags=re.DOTALL)
 
 
-def write(readme: Path, project: Path) -> None:
-    """Puts the table into the README."""
-    readme.write_text(with_table(readme.read_text(), project))
+def write(page: Path, project: Path) -> None:
+    """Puts the table into the page."""
+    page.write_text(with_table(page.read_text(), project))

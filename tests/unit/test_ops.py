@@ -14,11 +14,11 @@ from ops.errors import OpsError
 from ops.workspace import CHECKOUT, Workspace
 
 
-def test_the_readme_lists_every_key_as_it_is_declared() -> None:
-    readme = (CHECKOUT / "README.md").read_text()
-    assert readme == settings_table.with_table(readme, CHECKOUT / "Pulumi.yaml"), "run make fmt"
+def test_the_page_of_settings_lists_every_key_as_it_is_declared() -> None:
+    page = (CHECKOUT / "docs" / "settings.md").read_text()
+    assert page == settings_table.with_table(page, CHECKOUT / "Pulumi.yaml"), "run make fmt"
     for key in yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())["config"]:
-        assert f"| `{key}` |" in readme
+        assert f"| `{key}` |" in page
 
 
 class TestWorkspace:
