@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from kubernetes.client.exceptions import ApiException
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.markup import escape
 
 from local.errors import LocalError
-from ops.errors import OpsError
-from tests.bench import pages
+from tests.bench import machine, pages
 from tests.bench.results import KEPT, Results, kept
-from tests.bench.run import Run
+from tests.bench.run import CLUSTER, STATE, Run, alone
 from tests.bench.tables import tables
 
 
@@ -63,23 +66,63 @@ def run(
     parts = [one for module in chosen.values() for one in module.PARTS]
     if unknown := this.only.difference(parts):
         raise LocalError(f"There is no part {', '.join(sorted(unknown))} here, but {', '.join(parts)}.")
-    failed = []
-    for name, module in chosen.items():
-        if not any(map(this.wants, module.PARTS)):
-            continue
-        measure: Callable[[Run], Iterator[Results]] = module.measure
+    wanted = {name: module for name, module in chosen.items() if any(map(this.wants, module.PARTS))}
+    safe: list[str] = []
+    with alone():
         try:
-            for results in measure(this):
-                _show(results)
-                if not quick:
-                    _keep(results, directory)
-        except (AssertionError, RuntimeError, OSError, ApiException, LocalError, OpsError) as error:
-            console.print(f"[red]error:[/red] {name}: {escape(str(error))}", highlight=False)
-            failed.append(name)
-    if not quick:
-        _pages(kept(directory), directory)
+            failed = _measure(this, wanted, len([*filter(this.wants, parts)]), directory, safe)
+        except KeyboardInterrupt:
+            this.say(
+                f"Interrupted. Kept so far: {', '.join(safe) or 'nothing'}; "
+                f"python -m local down --name {CLUSTER} takes a cluster down that is still there."
+            )
+            raise typer.Exit(130) from None
     if failed:
         raise LocalError(f"Not measured to the end: {', '.join(failed)}. What was measured before is kept.")
+
+
+def _measure(
+    this: Run, wanted: dict[Benchmark, Any], parts: int, directory: Path, safe: list[str]
+) -> list[str]:
+    """Adds each part's name to `safe` as soon as it is kept; returns what has failed."""
+    failed: list[str] = []
+    done = 0
+    commit = machine.program()
+    this.say(f"Measuring commit {commit['commit'] or 'unknown'}{', with changes' if commit['dirty'] else ''}")
+    for name, module in wanted.items():
+        measure: Generator[Results, None, None] = module.measure(this)
+        # Closed at once where an interrupt comes between two results: its cluster goes with it.
+        with _told(name, failed), closing(measure):
+            for results in measure:
+                if results.complete:
+                    done += 1
+                    this.say(f"[{done}/{parts}] {results.name}")
+                    _show(results)
+                if not this.quick:
+                    with _told(results.name, failed):
+                        _keep(results, directory)
+                        safe += [results.name] if results.complete else []
+    if not this.quick:
+        with _told("tables of the pages", failed):
+            _pages(kept(directory), directory)
+    return failed
+
+
+@contextmanager
+def _told(name: str, failed: list[str]) -> Iterator[None]:
+    """Whatever goes wrong in the block is said and written down, and what comes after the block goes on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - hours of other measurements do not end by one's failure, whatever it is
+        failed.append(name)
+        said = [
+            str(text) for text in (getattr(error, "stdout", None), getattr(error, "stderr", None)) if text
+        ]
+        file = STATE / f"failed-{name.replace(' ', '-')}.txt"
+        STATE.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join([*traceback.format_exception(error), *said]), encoding="utf-8")
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        console.print(f"[red]error:[/red] {escape(f'{name}: {why} (all of it: {file})')}", highlight=False)
 
 
 @app.command()
@@ -89,14 +132,15 @@ def report(
 ) -> None:
     """Prints the tables of what earlier runs have kept, draws their plots anew, and writes the pages' tables."""
     found = kept(directory)
+    if not found:
+        raise LocalError(f"Nothing is kept in {directory}: make bench measures.")
+    if as_json:
+        print(TypeAdapter(list[Results]).dump_json(found, indent=2).decode())
+        return
     for results in found:
-        if as_json:
-            print(results.model_dump_json())
-            continue
         _show(results)
         _keep(results, directory)
-    if not as_json:
-        _pages(found, directory)
+    _pages(found, directory)
 
 
 def _show(results: Results) -> None:
@@ -108,23 +152,26 @@ def _show(results: Results) -> None:
 
 
 def _keep(results: Results, directory: Path) -> None:
-    # Not above: it takes a second to import, and --help needs none of it.
-    from tests.bench.plots import draw
+    files = [results.keep(directory)]
+    if results.complete:
+        # Not above: it takes a second to import, and --help needs none of it.
+        from tests.bench.plots import draw
 
-    for file in [results.keep(directory), *draw(results, directory)]:
-        console.print(f"Wrote {file}", highlight=False)
+        files += draw(results, directory)
+    for file in files:
+        console.print(f"Wrote {file}", highlight=False, markup=False)
 
 
 def _pages(found: Sequence[Results], directory: Path) -> None:
     # What is kept elsewhere is not what the pages are of.
-    if directory != KEPT:
+    if directory.resolve() != KEPT:
         return
     try:
         written = pages.write(found)
     except ValueError as error:
         raise LocalError(f"The figures are kept, but a page's table asks for others: {error}.") from error
     for page in written:
-        console.print(f"Wrote {page}", highlight=False)
+        console.print(f"Wrote {page}", highlight=False, markup=False)
 
 
 def main() -> None:
@@ -133,14 +180,26 @@ def main() -> None:
     # A script starts what it puts into the background with this one ignored, and so would be each command here: pulumi
     # ends its plugins by it, and waits for five seconds for those that do not hear.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Under nohup it is ignored, and stays so.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+        signal.signal(signal.SIGHUP, partial(_hung_up, terminals))
     try:
         app()
     except LocalError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
 def _interrupted(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _hung_up(terminals: Sequence[int], number: int, _: object) -> None:
+    # A word to a terminal that is gone is an error, and would end the cluster's end.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for terminal in terminals:
+        os.dup2(nowhere, terminal)
     raise KeyboardInterrupt(number)
 
 

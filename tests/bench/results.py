@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from tests.bench.machine import machine
 
 KEPT: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
+_PARTIAL: Final = ".partial.json"
 
 
 class Shape(StrEnum):
@@ -75,6 +76,9 @@ class Results(BaseModel):
     notes: list[str] = Field(default_factory=list)
     """What a reader of the figures has to know: how a load was made, what was left out."""
 
+    complete: bool = Field(default=True, exclude=True)
+    """Whether there is no more to come. What is not is kept beside the whole one of an earlier run."""
+
     drawn: list[Drawn] = Field(default_factory=list)
     series: list[Series] = Field(default_factory=list)
 
@@ -98,14 +102,18 @@ class Results(BaseModel):
     def keep(self, directory: Path) -> Path:
         """Writes it, in place of an earlier run's."""
         directory.mkdir(parents=True, exist_ok=True)
-        file = directory / f"{self.name}.json"
+        whole, partial = directory / f"{self.name}.json", directory / f"{self.name}{_PARTIAL}"
+        file = whole if self.complete else partial
         file.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        if self.complete:
+            partial.unlink(missing_ok=True)
         return file
 
 
 def kept(directory: Path) -> list[Results]:
-    """What earlier runs have kept."""
+    """What earlier runs have kept whole."""
     return [
         Results.model_validate_json(file.read_text(encoding="utf-8"))
         for file in sorted(directory.glob("*.json"))
+        if not file.name.endswith(_PARTIAL)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,29 @@ from pathlib import Path
 
 from rich.console import Console
 
+from local import paths
 from local.cluster import lifecycle
 from local.cluster.layout import Cluster
+from local.errors import LocalError
 from tests.cluster.deployed import Deployed
-from tests.cluster.started import add_images
 
 CLUSTER = os.environ.get("TTS_BENCH_CLUSTER", "bench")
+STATE = paths.STATE / "bench"
+"""What is known of a run beside its figures: that it goes on, and what went wrong."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Refuses where another run goes on, whose cluster this one would take down. The lock goes with its process."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / f"{CLUSTER}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LocalError(
+                f"Another make bench measures on cluster {CLUSTER}: wait until it ends."
+            ) from None
+        yield
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +66,15 @@ class Run:
 
     @contextmanager
     def cluster(self, *images: Path) -> Iterator[Cluster]:
-        """The embedded cluster "bench", new unless an earlier run has kept it; `images` are definition files."""
+        """The embedded cluster "bench", with the images of definition files: a new one, but with `keep_cluster` the one
+        that an earlier run has kept, where there is one."""
         if not self.keep_cluster:
             lifecycle.down(CLUSTER, self.console)
         try:
             cluster = lifecycle.up(CLUSTER, 0, self.console)
-            add_images(cluster, *images)
+            for file in images:
+                self.say(f"Assembling and loading the images of {file.parent.name}/{file.name}")
+                lifecycle.add_images(cluster, file, self.console)
             yield cluster
         finally:
             if not self.keep_cluster:
