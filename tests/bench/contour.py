@@ -1,9 +1,12 @@
-"""What the Contours say of their work, by container: one that is started anew counts from nothing."""
+"""What the Contours say of their work, by container (one that is started anew counts from nothing), and their file."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from typing import Any, Final
+
+import yaml
 
 from tests.bench.prometheus import Metrics
 from tests.cluster.running import EDGE_NAMESPACE, Running
@@ -45,3 +48,26 @@ def mean(before: Mapping[str, Metrics], after: Mapping[str, Metrics], what: str)
 
     count = added("count")
     return added("sum") / count if count else None
+
+
+def configuration(running: Running) -> dict[str, Any]:
+    """Contour's file."""
+    found = running.core.read_namespaced_config_map("contour", EDGE_NAMESPACE)
+    written: dict[str, Any] = yaml.safe_load(found.data["contour.yaml"])
+    return written
+
+
+def configure(running: Running, configuration: Mapping[str, Any]) -> None:
+    """Has Contour, and through it Envoy, take another file: it reads it at its start only."""
+    text = yaml.safe_dump(dict(configuration))
+    running.core.patch_namespaced_config_map("contour", EDGE_NAMESPACE, {"data": {"contour.yaml": text}})
+    restart(running, "deployment/contour")
+
+
+def restart(running: Running, workload: str) -> None:
+    """New pods in place of a workload's of the edge, which are ready."""
+    kubectl = ["kubectl", f"--kubeconfig={running.cluster.kubeconfig}", "--namespace", EDGE_NAMESPACE]
+    for command in (["restart", workload], ["status", workload, "--timeout=180s"]):
+        done = subprocess.run([*kubectl, "rollout", *command], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"kubectl rollout {' '.join(command)}: {done.stderr[-800:]}")

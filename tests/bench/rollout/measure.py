@@ -21,7 +21,12 @@ from tests.cluster.deployed import Deployed
 from tests.cluster.door import Door
 from tests.cluster.running import Running, eventually
 
-PARTS: Final = ("rollout-first-audio", "rollout-routes", crashes.NAME, changes.NAME)
+PARTS: Final = (
+    "rollout-first-audio",
+    *(part.name for part in routes.PARTS),
+    crashes.NAME,
+    changes.NAME,
+)
 _IMAGES = Path(tests.cluster.__path__[0]) / "images.toml"
 
 
@@ -38,8 +43,9 @@ def measure(run: Run) -> Iterator[Results]:
                 for results in part.measure(run, stack, door):
                     yield _with(results, found)
         # Last: Envoy and Contour keep the memory that a thousand routes have taken.
-        if run.wants("rollout-routes"):
-            yield _with(routes.measure(run, door, Running(stack.cluster)), found)
+        for routed in routes.PARTS:
+            if run.wants(routed.name):
+                yield _with(routes.measure(run, door, Running(stack.cluster), routed), found)
 
 
 def _with(results: Results, found: dict[str, str]) -> Results:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from tests.bench.certificates import self_signed
+from tests.bench.run import Run
+from tests.cluster.running import NAMESPACE as STACK
 from tests.cluster.running import Running, eventually
 
 NAMESPACE: Final = "bench-routes"
@@ -29,31 +32,6 @@ def fqdn(number: int) -> str:
     return f"route-{number:04}.bench.localhost"
 
 
-def proxy(number: int, said: str) -> dict[str, Any]:
-    """Two routes: one to a Service, as a speech service has it, and one that says something."""
-    return {
-        "apiVersion": "/".join(GROUP),
-        "kind": "HTTPProxy",
-        "metadata": {"name": f"route-{number:04}", "namespace": NAMESPACE},
-        "spec": {
-            "virtualhost": {"fqdn": fqdn(number), "tls": {"secretName": _CERTIFICATE}},
-            "routes": [
-                {
-                    "conditions": [{"prefix": PATH}],
-                    "directResponsePolicy": {"statusCode": 200, "body": said},
-                },
-                {
-                    "conditions": [{"prefix": "/"}],
-                    "services": [{"name": "backend", "port": 80}],
-                    "enableWebsockets": True,
-                    "loadBalancerPolicy": {"strategy": "WeightedLeastRequest"},
-                    "timeoutPolicy": {"response": "infinity", "idle": "5m"},
-                },
-            ],
-        },
-    }
-
-
 @dataclass(frozen=True)
 class Proxies:
     """The namespace while it is there."""
@@ -62,11 +40,38 @@ class Proxies:
     ca: str
     """PEM of the certificate that every host name has."""
 
+    speech: Mapping[str, Any]
+    """The route of streamed speech, as the program has made it for the service."""
+
+    def proxy(self, number: int, said: str) -> dict[str, Any]:
+        """Two routes: one to a Service, with all that the speech service's has, and one that says something."""
+        return {
+            "apiVersion": "/".join(GROUP),
+            "kind": "HTTPProxy",
+            "metadata": {"name": f"route-{number:04}", "namespace": NAMESPACE},
+            "spec": {
+                "virtualhost": {"fqdn": fqdn(number), "tls": {"secretName": _CERTIFICATE}},
+                "routes": [
+                    {
+                        "conditions": [{"prefix": PATH}],
+                        "directResponsePolicy": {"statusCode": 200, "body": said},
+                    },
+                    {
+                        **deepcopy(self.speech),
+                        "conditions": [{"prefix": "/"}],
+                        "services": [{"name": "backend", "port": 80}],
+                    },
+                ],
+            },
+        }
+
     def create(self, numbers: range, said: str) -> None:
         """Returns when the API server has them all."""
 
         def one(number: int) -> None:
-            objects.create_namespaced_custom_object(*GROUP, NAMESPACE, "httpproxies", proxy(number, said))
+            objects.create_namespaced_custom_object(
+                *GROUP, NAMESPACE, "httpproxies", self.proxy(number, said)
+            )
 
         objects = client.CustomObjectsApi(self.running.api)
         with ThreadPoolExecutor(_WORKERS) as pool:
@@ -81,9 +86,11 @@ class Proxies:
 
 
 @contextmanager
-def namespace(running: Running) -> Iterator[Proxies]:
-    """The namespace, its certificate and its Service; all gone afterwards."""
+def namespace(run: Run, running: Running) -> Iterator[Proxies]:
+    """The namespace, its certificate and its Service, and no proxy yet; all gone afterwards where the cluster stays."""
     core = running.core
+    if not _gone(core):
+        _remove(core)
     secret = self_signed("*.bench.localhost")
     core.create_namespace({"metadata": {"name": NAMESPACE}})
     try:
@@ -99,10 +106,23 @@ def namespace(running: Running) -> Iterator[Proxies]:
             NAMESPACE,
             {"metadata": {"name": "backend"}, "spec": {"ports": [{"port": 80}], "selector": {"app": "none"}}},
         )
-        yield Proxies(running, secret["tls.crt"])
+        yield Proxies(running, secret["tls.crt"], _speech(running))
     finally:
-        core.delete_namespace(NAMESPACE)
-        eventually(lambda: _gone(core), 300, "the namespace of the routes is gone")
+        if run.keep_cluster:
+            _remove(core)
+
+
+def _speech(running: Running) -> dict[str, Any]:
+    found = client.CustomObjectsApi(running.api).get_namespaced_custom_object(
+        *GROUP, STACK, "httpproxies", "speech"
+    )
+    (route,) = (one for one in found["spec"]["routes"] if one.get("enableWebsockets"))
+    return dict(route)
+
+
+def _remove(core: Any) -> None:
+    core.delete_namespace(NAMESPACE)
+    eventually(lambda: _gone(core), 300, "the namespace of the routes is gone")
 
 
 def _gone(core: Any) -> bool:

@@ -7,28 +7,26 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 import httpx
 from kubernetes import client, config, watch
-from urllib3.exceptions import HTTPError
 
 from tests.bench import contour
 from tests.bench.quantiles import quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.rollout.leader import hears_from, leader
-from tests.bench.rollout.proxies import GROUP, NAMESPACE, PATH, Proxies, fqdn, namespace, proxy
+from tests.bench.rollout.proxies import GROUP, NAMESPACE, PATH, Proxies, fqdn, namespace
 from tests.bench.run import Run
 from tests.bench.usage import Usage
+from tests.cluster.conftest import speaks
 from tests.cluster.door import Door
-from tests.cluster.running import EDGE_NAMESPACE, Running, eventually, restarts
+from tests.cluster.running import EDGE_NAMESPACE, Running, eventually, is_ready, restarts
 
-SIZES: Final = (10, 100, 1000)
-CHANGES: Final = 25
-HASTY: Final = 5
 EVERY: Final = 0.005
 """Seconds between two looks at what is served."""
 
@@ -49,11 +47,58 @@ PROGRAMS: Final = {"Contour": "contour", "Envoy": "envoy"}
 SERVED, RISE, FIRST = "a change is served", "all are served", "the first change after so many new ones"
 
 
-def measure(run: Run, door: Door, running: Running) -> Results:
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One result."""
+
+    name: str
+    title: str
+    sizes: tuple[int, ...]
+    quick_sizes: tuple[int, ...]
+    changes: int
+    hasty: int
+    """Changes that come right after another."""
+
+    changed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What Contour's file has in place of what the program writes."""
+
+    notes: tuple[str, ...] = ()
+    """On what is not as in the first part."""
+
+
+_AS_INSTALLED: Final = Part(
+    name="rollout-routes",
+    title="A route change, to served",
+    sizes=(10, 100, 1000),
+    quick_sizes=(10, 100),
+    changes=25,
+    hasty=5,
+)
+PARTS: Final = (
+    _AS_INSTALLED,
+    Part(
+        name="rollout-routes-at-five-a-second",
+        title="A route change, to served, with five requests a second for Contour",
+        sizes=(1000,),
+        quick_sizes=(100,),
+        changes=10,
+        hasty=3,
+        # What Contour comes with.
+        changed={"kubernetesClientQPS": 5, "kubernetesClientBurst": 10},
+        notes=(
+            f"As {_AS_INSTALLED.name}, Contour's limit of memory included, but for one thing: Contour may send the API "
+            "server the five requests a second, and ten at once, that it comes with.",
+            "All of the HTTPProxies are made at once; there a hundred are made, and changed, before the other 900.",
+        ),
+    ),
+)
+
+
+def measure(run: Run, door: Door, running: Running, part: Part) -> Results:
     """The figures of each size; a size's proxies are added to the last one's."""
     results = Results(
-        name="rollout-routes",
-        title="A route change, to served",
+        name=part.name,
+        title=part.title,
         drawn=[
             Drawn(figure=SERVED, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
             Drawn(
@@ -68,25 +113,38 @@ def measure(run: Run, door: Door, running: Running) -> Results:
             "Service and one that answers by itself. What that one says is changed by `kubectl apply` and asked for "
             f"through Envoy every {EVERY * 1000:.0f} ms on one open connection.",
             f"{COMMAND}: kubectl's own start and its three calls are in it. {KNOWN}: from the moment in which a "
-            "watch reports the new object, as Contour's own watch does.",
+            "watch reports the new object, as Contour's own watch does; less than nothing where Contour's heard of it "
+            "before ours.",
             f"Contour waits for 100 ms after a change that follows another within 500 ms (and after each further "
             f"one), and not at all otherwise; the changes are {QUIET} s apart. {HASTILY}: the one before was served "
             "just then.",
-            "Two Contours, both of which build all of it; memory is of the larger one.",
+            "Two Contours, both of which build all of it; memory is of the larger one. They and Envoy begin as new "
+            "pods.",
+            "The processor for one change: what was used from one change to the next, less what is used in as long a "
+            "time in which the route is asked for as often, but not changed.",
+            *part.notes,
         ],
     )
-    if not _led_by_the_leader(running):
-        results.notes.append(
-            "Envoy was told by the Contour that is not the leader, which writes no statuses."
-        )
-    with namespace(running) as proxies:
-        there = 0
-        for size in SIZES if not run.quick else SIZES[:2]:
-            run.say(f"{size} HTTPProxies")
-            _grow(run, results, door, proxies, range(there, size))
-            there = size
-            _change(run, results, door, proxies, size)
-            _weigh(results, running, size)
+    before = contour.configuration(running)
+    try:
+        with namespace(run, running) as proxies:
+            contour.configure(running, {**before, **part.changed})
+            contour.restart(running, "daemonset/envoy")
+            eventually(partial(speaks, door), 120, "the front door answers")
+            if not _led_by_the_leader(running):
+                results.notes.append(
+                    "Envoy was told by the Contour that is not the leader, which writes no statuses."
+                )
+            there = 0
+            for size in part.quick_sizes if run.quick else part.sizes:
+                run.say(f"{size} HTTPProxies")
+                _grow(run, results, door, proxies, range(there, size))
+                there = size
+                _change(run, results, door, proxies, size, part)
+                _weigh(results, running, size)
+    finally:
+        if part.changed and run.keep_cluster:
+            contour.configure(running, before)
     for series in results.of(SERVED):
         for name, value in (("p95", quantile(series.values, 0.95)), ("max", max(series.values))):
             results.add(series.side, series.case, f"{SERVED}, {name}", "ms", value, series.x)
@@ -98,18 +156,24 @@ def _led_by_the_leader(running: Running) -> bool:
 
     Envoy chooses by chance; a leader that it has not chosen is replaced, a few times.
     """
+    eventually(partial(_settled, running), 180, "two Contours and an Envoy are there")
     for _ in range(4):
         pod = leader(running)
         if pod in hears_from(running):
             return True
         running.core.delete_namespaced_pod(pod, EDGE_NAMESPACE)
-        eventually(partial(_replaced, running, pod), 120, "another Contour leads")
+        eventually(partial(_settled, running, gone=pod), 180, "another Contour leads")
     return False
 
 
-def _replaced(running: Running, gone: str) -> bool:
-    ready = {pod.metadata.name for pod in running.ready_pods(EDGE_NAMESPACE, "app=contour")}
-    return len(ready) == 2 and gone not in ready and leader(running) in ready
+def _settled(running: Running, gone: str = "") -> bool:
+    """Whether two Contours and one Envoy are all that is there, all ready, with one that leads and one that tells."""
+    contours, envoys = (
+        {pod.metadata.name: is_ready(pod) for pod in running.all_pods(EDGE_NAMESPACE, f"app={program}")}
+        for program in ("contour", "envoy")
+    )
+    there = len(contours) == 2 and len(envoys) == 1 and all([*contours.values(), *envoys.values()])
+    return there and gone not in contours and leader(running) in contours and bool(hears_from(running))
 
 
 def _grow(run: Run, results: Results, door: Door, proxies: Proxies, numbers: range) -> None:
@@ -132,7 +196,7 @@ def _grow(run: Run, results: Results, door: Door, proxies: Proxies, numbers: ran
     eventually(served, PATIENCE, f"{size} HTTPProxies are served")
     results.add("served", case, RISE, "s", time.monotonic() - started, size)
     with _session(door, proxies.ca, size - 1) as session, _Watch(proxies.running, size - 1) as known:
-        _, heard, answered = _once(proxies.running, session, known, size - 1, "first")
+        _, heard, answered = _once(proxies, session, known, size - 1, "first")
     run.say(f"  the first change after it: {answered - heard:.2f} s")
     results.add("from the API server's word", case, FIRST, "s", answered - heard, size)
     eventually(lambda: proxies.valid() == size, PATIENCE, f"Contour calls {size} HTTPProxies valid")
@@ -166,26 +230,25 @@ def _ask(session: httpx.Client, number: int) -> str:
         return ""
 
 
-def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int) -> None:
+def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int, part: Part) -> None:
     """Changes the route in the middle, over and over."""
     number, case = size // 2, f"{size} HTTPProxies"
     running = proxies.running
     usage = Usage(running.cluster)
-    before, used = contour.look(running), usage.seconds()
-    started = time.monotonic()
-    changes = run.times(CHANGES, 3)
+    changes = run.times(part.changes, 3)
     with _session(door, proxies.ca, number) as session, _Watch(running, number) as known:
+        unchanged = _unchanged(usage, session, number, run.times(10, 1))
+        before, used, started = contour.look(running), usage.seconds(), time.monotonic()
         for turn in range(changes):
-            time.sleep(QUIET)
-            begun, heard, served = _once(running, session, known, number, f"{size} {turn}")
+            _ask_for(session, number, QUIET)
+            begun, heard, served = _once(proxies, session, known, number, f"{size} {turn}")
             results.add(COMMAND, case, SERVED, "ms", (served - begun) * 1000, size)
             results.add(KNOWN, case, SERVED, "ms", (served - heard) * 1000, size)
-        after, spent = contour.look(running), usage.seconds()
-        seconds = time.monotonic() - started
-        for turn in range(run.times(HASTY, 2)):
+        spent, seconds, after = usage.seconds(), time.monotonic() - started, contour.look(running)
+        for turn in range(run.times(part.hasty, 2)):
             time.sleep(QUIET)
-            _once(running, session, known, number, f"{size} first {turn}")
-            _, heard, served = _once(running, session, known, number, f"{size} second {turn}")
+            _once(proxies, session, known, number, f"{size} first {turn}")
+            _, heard, served = _once(proxies, session, known, number, f"{size} second {turn}")
             results.add(HASTILY, case, SERVED, "ms", (served - heard) * 1000, size)
     for side, name in (("graph", contour.REBUILD), ("Envoy's configuration", contour.TRANSLATE)):
         mean = contour.mean(before, after, name)
@@ -198,22 +261,38 @@ def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int)
     for program, role in PROGRAMS.items():
         # Less than before: it was started anew.
         if role in used and spent.get(role, 0.0) > used[role]:
-            per_change = (spent[role] - used[role]) / changes
+            per_change = (spent[role] - used[role] - unchanged[role] * seconds) / changes
             results.add(program, case, "processor for one change", "ms", per_change * 1000, size)
     results.add("changes", case, "changes a second meanwhile", "1/s", changes / seconds, size)
 
 
+def _unchanged(usage: Usage, session: httpx.Client, number: int, seconds: float) -> dict[str, float]:
+    """Cores that each program uses while the route is asked for, and nothing is changed."""
+    before, started = usage.seconds(), time.monotonic()
+    _ask_for(session, number, seconds)
+    after, took = usage.seconds(), time.monotonic() - started
+    # One that was started anew meanwhile has no such figure.
+    return {role: max(0.0, after.get(role, 0.0) - before.get(role, 0.0)) / took for role in PROGRAMS.values()}
+
+
+def _ask_for(session: httpx.Client, number: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        _ask(session, number)
+        time.sleep(EVERY)
+
+
 def _once(
-    running: Running, session: httpx.Client, known: _Watch, number: int, said: str
+    proxies: Proxies, session: httpx.Client, known: _Watch, number: int, said: str
 ) -> tuple[float, float, float]:
     """The moments of the command's start, of the API server's word, and of the first new answer."""
-    command = ["kubectl", f"--kubeconfig={running.cluster.kubeconfig}", "apply", "-f", "-"]
+    command = ["kubectl", f"--kubeconfig={proxies.running.cluster.kubeconfig}", "apply", "-f", "-"]
     begun = time.monotonic()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
-        process.stdin.write(json.dumps(proxy(number, said)).encode())
+        process.stdin.write(json.dumps(proxies.proxy(number, said)).encode())
         process.stdin.close()
         while _ask(session, number) != said:
             if time.monotonic() - begun > PATIENCE:
@@ -237,20 +316,34 @@ class _Watch:
         self._name = f"route-{number:04}"
         self._watch = watch.Watch()
         self._heard: dict[str, float] = {}
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> _Watch:
         self._thread.start()
-        eventually(lambda: bool(self._heard), 20, "the watch reports what is there")
+        eventually(lambda: bool(self._all_heard()), 20, "the watch reports what is there")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._watch.stop()
+        self._thread.join(5)
 
     def heard(self, said: str) -> float:
         """When it was told that the route says this."""
-        eventually(lambda: said in self._heard, 10, "the watch reports the change")
+        eventually(lambda: said in self._all_heard(), 10, "the watch reports the change")
         return self._heard[said]
+
+    def _all_heard(self) -> Mapping[str, float]:
+        """RuntimeError where the watch has ended by itself."""
+        if not self._thread.is_alive():
+            raise RuntimeError(f"the watch of {self._name} has ended") from self._failure
+        return self._heard
+
+    def _run(self) -> None:
+        try:
+            self._listen()
+        except Exception as failure:  # noqa: BLE001 - raised where what it has heard is asked for
+            self._failure = failure
 
     def _listen(self) -> None:
         events = self._watch.stream(
@@ -259,13 +352,11 @@ class _Watch:
             NAMESPACE,
             "httpproxies",
             field_selector=f"metadata.name={self._name}",
-            timeout_seconds=1800,
+            timeout_seconds=3600,
         )
-        # Stopped, it ends in the middle of the answer.
-        with suppress(HTTPError):
-            for event in events:
-                body = event["object"]["spec"]["routes"][0]["directResponsePolicy"]["body"]
-                self._heard.setdefault(body, time.monotonic())
+        for event in events:
+            body = event["object"]["spec"]["routes"][0]["directResponsePolicy"]["body"]
+            self._heard.setdefault(body, time.monotonic())
 
 
 def _weigh(results: Results, running: Running, size: int) -> None:
