@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from tests.bench import contour
 from tests.bench.edge.closed import with_processor_time
 from tests.bench.edge.stage import PATIENCE, Stage, Target, turned
 from tests.bench.results import Drawn, Results, Shape
@@ -37,13 +38,13 @@ def configurations(run: Run, stage: Stage) -> Results:
         ],
     )
     envoy, nginx, *_ = stage.ways("small")
-    before = stage.contour
+    before = contour.configuration(stage.running)
     try:
         for number in range(run.times(4)):
             for case, (change, has_reached) in turned([*_CASES.items()], number):
                 configuration = deepcopy(before)
                 change(configuration)
-                stage.restart_contour(configuration)
+                contour.configure(stage.running, configuration)
                 eventually(
                     partial(_holds, stage, has_reached), PATIENCE, f"Envoy has the configuration: {case}"
                 )
@@ -52,8 +53,9 @@ def configurations(run: Run, stage: Stage) -> Results:
                 stage.nginx(replace(stage.configuration, access_log=log))
                 _measure(run, stage, nginx, case, results)
     finally:
-        stage.restart_contour(before)
-        stage.nginx(stage.configuration)
+        if run.keep_cluster:
+            contour.configure(stage.running, before)
+            stage.nginx(stage.configuration)
     return results
 
 

@@ -50,12 +50,17 @@ class K6:
         command += [f"--env={key}={value}" for key, value in given.items()]
         # Go's client takes HTTP/2 wherever it is offered, unless it is told not to.
         environment = {**os.environ, **({} if http2 else {"GODEBUG": "http2client=0"})}
-        self._process = subprocess.Popen(
-            [*command, str(_SCRIPTS / script)],
-            env=environment,
-            stdout=self._said.open("w", encoding="utf-8"),
-            stderr=subprocess.STDOUT,
-        )
+        try:
+            with self._said.open("w", encoding="utf-8") as said:
+                self._process = subprocess.Popen(
+                    [*command, str(_SCRIPTS / script)],
+                    env=environment,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                )
+        except OSError:
+            self._directory.cleanup()
+            raise
 
     def __enter__(self) -> K6:
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,10 +20,11 @@ from kubernetes import client
 
 from components.nodes import EDGE_NODE_SELECTOR, GPU_NODE_SELECTOR
 from local.cluster.layout import Cluster
+from tests.bench import contour
 from tests.bench.edge.nginx import Nginx
 from tests.cluster import faults
 from tests.cluster.deployed import Deployed
-from tests.cluster.running import EDGE_NAMESPACE, NAMESPACE, Running, eventually
+from tests.cluster.running import NAMESPACE, Running, eventually
 
 T = TypeVar("T")
 
@@ -173,7 +175,7 @@ class Stage:
 
     def restart_envoy(self) -> None:
         """A new pod of Envoy: what the last one has grown to is gone."""
-        self.restart("daemonset/envoy", EDGE_NAMESPACE, seconds=180)
+        contour.restart(self.running, "daemonset/envoy")
 
     def restart_nginx(self, configuration: Nginx | None = None) -> None:
         """A new pod of nginx, which begins with the configuration; its connections and old workers are gone."""
@@ -201,30 +203,27 @@ class Stage:
         if side == ENVOY:
             return faults.matching(self.cluster, faults.program("envoy"))
         masters = faults.matching(self.cluster, lambda line: "/conf/nginx.conf" in " ".join(line))
-        return [one for master in masters for one in (master, *master.children(recursive=True))]
+        found = [*masters]
+        for master in masters:
+            with suppress(psutil.NoSuchProcess):
+                found += master.children(recursive=True)
+        return found
 
     def processor_seconds(self, side: str) -> float:
         """What the processes that a proxy has now have used so far."""
-        return sum(sum(process.cpu_times()[:2]) for process in self.processes(side))
+        return self._total(side, lambda process: sum(process.cpu_times()[:2]))
 
     def memory(self, side: str) -> float:
         """MiB that a proxy's processes hold, what they share counted once."""
-        return sum(process.memory_full_info().pss for process in self.processes(side)) / 2**20
+        return self._total(side, lambda process: process.memory_full_info().pss) / 2**20
 
-    def restart_contour(self, configuration: dict[str, Any]) -> None:
-        """Has Contour, and through it Envoy, take another configuration file."""
-        text = yaml.safe_dump(configuration)
-        self.running.core.patch_namespaced_config_map(
-            "contour", EDGE_NAMESPACE, {"data": {"contour.yaml": text}}
-        )
-        self.restart("deployment/contour", EDGE_NAMESPACE, seconds=180)
-
-    @property
-    def contour(self) -> dict[str, Any]:
-        """Contour's configuration file."""
-        found = self.running.core.read_namespaced_config_map("contour", EDGE_NAMESPACE)
-        configuration: dict[str, Any] = yaml.safe_load(found.data["contour.yaml"])
-        return configuration
+    def _total(self, side: str, of: Callable[[psutil.Process], float]) -> float:
+        total = 0.0
+        for process in self.processes(side):
+            # Old workers of nginx end while they are looked at.
+            with suppress(psutil.NoSuchProcess):
+                total += of(process)
+        return total
 
     def envoy_has(self, resource: str) -> list[dict[str, Any]]:
         """What Envoy has of a kind, as its admin interface says: dynamic_listeners, dynamic_active_clusters."""
