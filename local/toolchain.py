@@ -40,9 +40,6 @@ FREE_DISK = 22 * 10**9
 FREE_DISK_PER_MODULE = 8 * 10**9
 """Bytes that the largest module, Kubernetes, needs by itself."""
 
-COMPILER_MEMORY = "3GiB"
-"""Above this a compiler or linker collects garbage after all; the largest, of Kubernetes, stay below."""
-
 MINUTES_PER_MODULE = 2.3
 """The mean of those that every cluster needs, on two cores: docs/verified.md."""
 
@@ -310,9 +307,6 @@ def _build_exclusively(console: Console, todo: Plan, upstreams: list[Upstream]) 
         "GOFLAGS": "-buildvcs=false -modcacherw",
         "GOWORK": "off",
         "CGO_ENABLED": "0",
-        # Most compilers end before they need a garbage collection: a sixth of their processor time.
-        "GOGC": "off",
-        "GOMEMLIMIT": COMPILER_MEMORY,
     }
     names = ", ".join(module.name for module in todo.missing)
     if names:
