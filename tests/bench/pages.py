@@ -84,7 +84,7 @@ def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
     figures, sides = ({figure(one) for one in wanted}, {one.side for one in wanted})
     labels: dict[str, tuple[Callable[[Series], str], Callable[[Series], str]]] = {
         "side": (_side, lambda one: _joined(one.case, figure(one) if len(figures) > 1 else "")),
-        "case": (_case, lambda one: _joined(one.side, figure(one))),
+        "case": (_case, lambda one: _joined(one.side if one.side != one.figure else "", figure(one))),
         "figure": (lambda one: _joined(one.side if len(sides) > 1 else "", figure(one)), _case),
         "figure with sides below": (figure, lambda one: _joined(one.case, one.side)),
     }
