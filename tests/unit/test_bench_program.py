@@ -1,10 +1,16 @@
 """The sums of the program's benchmark."""
 
+import os
+import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.bench.program import floor, imports
+from tests.bench.program.processes import measured
 from tests.bench.program.shares import CLUSTER, IMPORT, PROGRAM, WAITING, Shares
 
 
@@ -63,3 +69,26 @@ def test_only_what_is_in_the_cluster_is_applied() -> None:
 def test_the_program_imports_no_http_client() -> None:
     run = imports.statements() + "\nimport sys; sys.exit('httpx' in sys.modules)"
     imports.imported(run)
+
+
+def test_a_command_that_is_interrupted_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = f"30.{os.getpid()}"
+
+    def ghosts() -> list[int]:
+        found = psutil.process_iter(["cmdline"])
+        return [one.pid for one in found if one.info["cmdline"] == ["sleep", seconds]]
+
+    def interrupted(_: float) -> None:
+        if ghosts():
+            raise KeyboardInterrupt
+
+    stopped = SimpleNamespace(monotonic=time.monotonic, sleep=interrupted)
+    monkeypatch.setattr("tests.bench.program.processes.time", stopped)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        measured(["sh", "-c", f"sleep {seconds}; true"], tmp_path, dict(os.environ), cluster=psutil.Process())
+    assert not ghosts() and time.monotonic() - started < 20, (
+        "the next command is measured together with what is left of this one"
+    )

@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.bench import machine
 from tests.bench.program import floor, imports
-from tests.bench.program.processes import EVERY, Measured
+from tests.bench.program.processes import EVERY, LISTED, Measured
 from tests.bench.program.watched import Watched
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
@@ -34,6 +34,11 @@ _MIB: Final = 2**20
 _PACKAGES: Final = {"Pulumi": "pulumi", "pulumi-kubernetes": "pulumi-kubernetes"}
 
 PARTS: Final = ("program", "program-services")
+
+_SHORT: Final = (
+    f"The cluster's processes are listed every {LISTED:.0f} s, and some live shorter (runc, CNI plugins, probes that "
+    "run a program): cluster is a little too low, and waiting a little too high."
+)
 
 _FURTHER: Final = "wall time of each further service"
 
@@ -106,6 +111,7 @@ def _program(run: Run, watched: Watched) -> Results:
         "waiting where nobody did. cluster is everything that runs in it; while nobody asks anything of "
         f"it, it uses {idle:.2f} processors. import is the program's first seconds of CPU, as many as its "
         "import statements take alone.",
+        _SHORT,
         "Memory is the sum of what is resident, so that pages that processes share count several times.",
     ]
     return results
@@ -165,7 +171,8 @@ def _services(run: Run, watched: Watched) -> Iterator[Results]:
             _add_services(results, count, done)
             _add_further(results, count, done, taken[1])
         if len(taken) > 1:
-            results.notes = [f"{_resources(taken[1][0])} resources with one service.", *_line(taken)]
+            results.notes = [f"{_resources(taken[1][0])} resources with one service.", *_line(taken), _SHORT]
+            results.complete = len(taken) == len(counts)
             yield results
 
 

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -18,8 +19,9 @@ from tests.bench.program.shares import CLUSTER, Shares
 EVERY: Final = 0.1
 """Seconds between two looks. What a process does between the last look and its end is not seen."""
 
-_LISTED: Final = 1.0
-"""Seconds for which the list of the cluster's processes is good: to make it is most of a look."""
+LISTED: Final = 1.0
+"""Seconds for which the list of the cluster's processes is good: to make it is most of a look. What lives shorter is
+in no list."""
 
 _ROLES: Final[Mapping[str, str]] = {
     "pulumi-language-python-exec": "program",
@@ -63,7 +65,7 @@ def measured(
     `importing` is how many seconds of the processor the program's imports take.
     """
     result = Measured(shares=Shares(importing=importing))
-    beside = _Processes(cluster, listed=_LISTED)
+    beside = _Processes(cluster, listed=LISTED)
     started = time.monotonic()
     result.shares.begin({CLUSTER: beside.seconds()}, started)
     with subprocess.Popen(
@@ -81,9 +83,25 @@ def measured(
             result.shares.look({**own.by_role(), CLUSTER: beside.seconds()}, started + result.seconds)
             result.output = said.text()
         except BaseException:
-            process.terminate()
+            _end(process)
             raise
     return result
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """With everything below it, which would live on: a shell's kubectl waits for minutes."""
+    if process.poll() is not None:
+        return
+    first = psutil.Process(process.pid)
+    tree = [*first.children(recursive=True), first]
+    for one in tree:
+        with suppress(psutil.Error):
+            one.terminate()
+    _, left = psutil.wait_procs(tree, timeout=10)
+    for one in left:
+        with suppress(psutil.Error):
+            one.kill()
+    process.wait()
 
 
 class _Processes:

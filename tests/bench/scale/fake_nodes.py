@@ -53,7 +53,11 @@ def simulating(cluster: Cluster, log: Path) -> Iterator[None]:
         assert process.poll() is None, f"kwok has ended: {log.read_text()[-1000:]}"
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def node(number: int) -> dict[str, Any]:
