@@ -33,6 +33,12 @@ def test_a_request_that_the_end_cuts_off_has_not_failed(tmp_path: Path) -> None:
     assert closed._read(log) == ([2.0, 10.0], 2)
 
 
+def test_the_cipher_is_what_h2load_says() -> None:
+    printed = "TLS Protocol: TLSv1.3\nCipher: TLS_AES_128_GCM_SHA256\nServer Temp Key: X25519 253 bits\n"
+    assert closed.negotiated(printed) == ("TLSv1.3", closed._CIPHER)
+    assert closed.negotiated("progress: 100% of clients started\n") == ("", "")
+
+
 def test_what_belongs_to_nginx_stays_in_its_configuration() -> None:
     text = Nginx(pods={"small": ["10.0.0.1:8080", "10.0.0.2:8080"]}, names={"a.localhost": "small"}).text()
     assert "proxy_set_header Host $host;" in text

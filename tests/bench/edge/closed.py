@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from array import array
@@ -17,6 +18,8 @@ _WARM_UP: Final = 1
 
 _CUT_OFF: Final = 50_000
 """Microseconds before the end of a run."""
+
+_CIPHER: Final = "TLS_AES_128_GCM_SHA256"
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def closed(target: Target, connections: int, seconds: int, *, http2: bool) -> Cl
             "--threads=1",
             f"--duration={seconds}",
             f"--warm-up-time={_WARM_UP}",
+            f"--tls13-ciphers={_CIPHER}",
             f"--connect-to={target.address}:{target.port}",
             f"--log-file={log.name}",
             f"{target.url}/",
@@ -55,6 +59,8 @@ def closed(target: Target, connections: int, seconds: int, *, http2: bool) -> Cl
 
     if done.returncode != 0 or not times:
         raise RuntimeError(f"h2load has measured nothing: {(done.stdout + done.stderr)[-800:]}")
+    if target.tls and (spoken := negotiated(done.stdout)) != ("TLSv1.3", _CIPHER):
+        raise RuntimeError(f"{target.side} speaks {spoken}: its figures would be of another cipher")
     return Closed(
         rate=len(times) / seconds,
         median=quantile(times, 0.5),
@@ -63,6 +69,13 @@ def closed(target: Target, connections: int, seconds: int, *, http2: bool) -> Cl
         requests=len(times) + failed,
         failed=failed,
     )
+
+
+def negotiated(printed: str) -> tuple[str, str]:
+    """Protocol and cipher of its connections, as h2load prints them; empty where it says nothing."""
+    found = [re.search(rf"^{name}: (\S+)$", printed, re.MULTILINE) for name in ("TLS Protocol", "Cipher")]
+    protocol, cipher = (one[1] if one else "" for one in found)
+    return protocol, cipher
 
 
 def with_processor_time(

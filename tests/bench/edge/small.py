@@ -27,7 +27,8 @@ def at_full_speed(run: Run, stage: Stage) -> Results:
         name="edge-small-closed",
         title="Small requests, as many as go through",
         notes=[
-            "Two-byte answers over TLS 1.3 (ECDSA P-256, AES-128-GCM), keep-alive; h2load, the proxy and "
+            "Two-byte answers over TLS 1.3 (ECDSA P-256, and AES-128-GCM as h2load says of each run), keep-alive; "
+            "h2load, the proxy and "
             "the backend share the machine's cores, so that the rate is one over what all three cost "
             "together.",
             "`no proxy` is the backend without TLS: what is left of each figure when no proxy costs anything.",

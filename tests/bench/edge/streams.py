@@ -31,6 +31,12 @@ def first_chunk(run: Run, stage: Stage) -> Results:
         ],
     )
     ways = stage.ways("speech")
+    ciphers = {way.side: _cipher(way) for way in ways if way.tls}
+    if len({*ciphers.values()}) != 1:
+        raise RuntimeError(f"the proxies cannot be compared, as they speak different ciphers: {ciphers}")
+    results.notes.append(
+        f"{' and '.join(ciphers)}: {ciphers.popitem()[1]}, the one that Python's client names first."
+    )
     for clients in (1, 4):
         turns = run.times(200, 5) // clients
         run.say(f"first chunk, {clients} clients, {turns} turns each")
@@ -58,6 +64,22 @@ def _client(ways: list[Target], turns: int) -> dict[str, list[float]]:
                 if turn >= 0:
                     heard[way.side].append(milliseconds)
     return heard
+
+
+def _cipher(way: Target) -> str:
+    """Protocol and cipher that this client and a proxy agree on."""
+    # What is measured is the way, not the trust.
+    with (
+        httpx.Client(verify=False, trust_env=False, timeout=30) as session,  # noqa: S501
+        session.stream(
+            "GET",
+            f"https://{way.address}:{way.port}/health",
+            headers={"Host": f"{way.host}:{way.port}"},
+            extensions={"sni_hostname": way.host},
+        ) as answer,
+    ):
+        name, protocol, _ = answer.extensions["network_stream"].get_extra_info("ssl_object").cipher()
+    return f"{protocol}, {name}"
 
 
 def _first_chunk(session: httpx.Client, way: Target) -> float:
