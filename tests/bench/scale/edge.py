@@ -37,9 +37,9 @@ class Edge:
 
     def new_proxy(self, name: str) -> float:
         """Milliseconds from an HTTPProxy in the API to the first answer through it. It is gone afterwards."""
-        self._fleet.secret(name, HOME)
-        self._fleet.route(self._fleet.templates.route_to(name, HOME, "s-0000"))
         try:
+            self._fleet.secret(name, HOME)
+            self._fleet.route(self._fleet.templates.route_to(name, HOME, "s-0000"))
             return self._until(name, bool)
         finally:
             self._remove(name)
@@ -48,13 +48,13 @@ class Edge:
         """Milliseconds from an EndpointSlice with another address to the first answer from there."""
         core, first = self._running.core, PROBED[0]
         port = self._fleet.templates.port
-        self._fleet.secret(name, HOME)
         ports = [{"name": "http", "port": 80, "targetPort": port}]
-        core.create_namespaced_service(HOME, {"metadata": {"name": name}, "spec": {"ports": ports}})
-        self._discovery.create_namespaced_endpoint_slice(HOME, _slice(name, first, port))
-        self._fleet.route(self._fleet.templates.route_to(name, HOME, name))
         taken = []
         try:
+            self._fleet.secret(name, HOME)
+            core.create_namespaced_service(HOME, {"metadata": {"name": name}, "spec": {"ports": ports}})
+            self._discovery.create_namespaced_endpoint_slice(HOME, _slice(name, first, port))
+            self._fleet.route(self._fleet.templates.route_to(name, HOME, name))
             self._until(name, partial(operator.eq, first))
             for turn in range(1, times + 1):
                 address = PROBED[turn % 2]
@@ -62,8 +62,8 @@ class Edge:
                 taken.append(self._until(name, partial(operator.eq, address)))
         finally:
             self._remove(name)
-            self._discovery.delete_namespaced_endpoint_slice(name, HOME)
-            core.delete_namespaced_service(name, HOME)
+            _gone(partial(self._discovery.delete_namespaced_endpoint_slice, name, HOME))
+            _gone(partial(core.delete_namespaced_service, name, HOME))
         return taken
 
     def unserved(self, names: list[str]) -> list[str]:
@@ -120,14 +120,18 @@ class Edge:
             return ""
 
     def _remove(self, name: str) -> None:
-        self._fleet.objects.delete_namespaced_custom_object(
-            "projectcontour.io", "v1", HOME, "httpproxies", name
-        )
-        try:
-            self._running.core.delete_namespaced_secret(f"{name}-tls", HOME)
-        except ApiException as error:
-            if error.status != 404:
-                raise
+        proxies = ("projectcontour.io", "v1", HOME, "httpproxies")
+        _gone(partial(self._fleet.objects.delete_namespaced_custom_object, *proxies, name))
+        _gone(partial(self._running.core.delete_namespaced_secret, f"{name}-tls", HOME))
+
+
+def _gone(delete: Callable[[], object]) -> None:
+    """Deletes what is there, and what never came to be is gone too."""
+    try:
+        delete()
+    except ApiException as error:
+        if error.status != 404:
+            raise
 
 
 def _slice(service: str, address: str, port: int) -> dict[str, Any]:
