@@ -8,7 +8,7 @@ PYTHON ?= python3
 # A person's words, or a pipeline's, reach a recipe by the environment, letter by letter: written into it, what is in them
 # would run as a part of it.
 TEXTS := NAME PORT CONTEXT STACK FROM TO IMAGE BRANCH SNAPSHOT WHY DAYS FORMAT BASE PULL_REQUEST PULL_REQUESTS FILE TRIAL TTL \
-	COMMENTS STACKS OF ONLY PART
+	COMMENTS STACKS OF ONLY PART OUTPUT
 $(foreach text,$(TEXTS),$(if $(value $(text)),$(eval override $(text) := $$(value $(text)))$(eval export $(text))))
 
 VENV := $(CURDIR)/.venv
@@ -19,7 +19,7 @@ BENCH_INSTALLED := $(VENV)/.installed-bench
 with-tools = tools="$$($(PY) -m local tools $(1))" && PATH="$(VENV)/bin:$$tools:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: bench help up down status test test-packages check preview touched comment comments deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral ephemeral-list ephemeral-extend ephemeral-down reap
+.PHONY: bench bench-report help up down status test test-packages check preview touched comment comments deploy drift destroy rehearse fmt render release rollback diff-stacks snapshots snapshot restore pin prune audit test-gitops ephemeral ephemeral-list ephemeral-extend ephemeral-down reap
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -195,11 +195,14 @@ test-packages:
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends espeak-ng procps >/dev/null || true; }; done
 
 # One load generator and curl are Debian packages; k6 and KWOK are built from their Go modules like everything else.
-bench: $(INSTALLED) $(BENCH_INSTALLED) ## Measure, with tables and plots: make bench ONLY=edge|rollout|program|scale (QUICK=1 to try)
+bench: $(INSTALLED) $(BENCH_INSTALLED) ## Measure for hours, and write docs/benchmarks and the figures in docs: make bench ONLY=edge|rollout|program|scale (PART=edge-sockets, OUTPUT=directory leaves docs alone, KEEP_CLUSTER=1, QUICK=1 to try)
 	@{ command -v h2load && command -v curl; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client curl >/dev/null; }
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi --group cluster --group gitops --group bench) $(PY) -m tests.bench run $(if $(QUICK),--quick) \
-		$(if $(KEEP_CLUSTER),--keep-cluster) $(if $(PART),--part="$$PART") -- $(if $(ONLY),"$$ONLY")
+		$(if $(KEEP_CLUSTER),--keep-cluster) $(if $(OUTPUT),--output="$$OUTPUT") $(if $(PART),--part="$$PART") -- $(if $(ONLY),"$$ONLY")
+
+bench-report: $(INSTALLED) $(BENCH_INSTALLED) ## Print what was measured, and draw and write it anew: make bench-report (JSON=1 only prints one list, OUTPUT=directory)
+	@$(PY) -m tests.bench report $(if $(OUTPUT),--output="$$OUTPUT") $(if $(JSON),--json)
 
 $(BENCH_INSTALLED): tests/bench/requirements.txt $(INSTALLED)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt
