@@ -73,6 +73,11 @@ class K6:
             self._process.kill()
         self._directory.cleanup()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is done, or has died."""
+        return self._process.poll() is not None
+
     def summary(self) -> Summary:
         """RuntimeError where k6 has measured nothing."""
         code = self._process.wait()

@@ -19,8 +19,8 @@ from tests.cluster.running import Running
 
 STREAMS: Final = (1, 4, 8)
 SAMPLES: Final = 96
-BLOCKS: Final = 3
-"""The sides take turns, so that what the machine does besides falls on both."""
+BLOCKS: Final = 4
+"""The sides take turns, and turns in being the first, so that what the machine does besides falls on both."""
 
 WANTED: Final = 500
 """Milliseconds, by which the first sample is to be there."""
@@ -52,9 +52,9 @@ def measure(run: Run, door: Door, cluster: Cluster) -> Results:
         for streams in STREAMS:
             case = f"{'WebSocket' if websocket else 'HTTP'}, {streams} at once"
             run.say(f"first audio: {case}")
-            for _ in range(run.times(BLOCKS)):
+            for turn in range(run.times(BLOCKS)):
                 rounds = -(-run.times(SAMPLES // BLOCKS, 8) // streams)
-                for side, (prefix, where) in sides.items():
+                for side, (prefix, where) in [*sides.items()][:: -1 if turn % 2 else 1]:
                     wanted = Wanted(
                         where=where, websocket=websocket, streams=streams, rounds=rounds, text=SENTENCE
                     )
