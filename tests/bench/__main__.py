@@ -196,7 +196,9 @@ def _interrupted(number: int, _: object) -> None:
 
 
 def _hung_up(terminals: Sequence[int], number: int, _: object) -> None:
-    # A word to a terminal that is gone is an error, and would end the cluster's end.
+    # The kernel says so, and then the shell and make once more each, which would end the cluster's end.
+    signal.signal(number, lambda *_: None)
+    # So would a word to a terminal that is gone: it is an error.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for terminal in terminals:
         os.dup2(nowhere, terminal)

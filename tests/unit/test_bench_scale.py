@@ -1,8 +1,17 @@
 """What the benchmark of scale reads out of a program's metrics."""
 
-import pytest
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from kubernetes.client.exceptions import ApiException
+from rich.console import Console
+
+from local.errors import LocalError
 from tests.bench.prometheus import Metrics, quantile
+from tests.bench.run import Run
+from tests.bench.scale import applications, edge, growth, measure, place
 from tests.bench.usage import role
 
 BEFORE = """\
@@ -53,3 +62,47 @@ def test_a_process_is_known_by_its_program() -> None:
     assert role(["/bin/netpol"]) == "kube-network-policies"
     assert role(["redis-server *:6379"]) == "redis-server"
     assert role([]) is None
+
+
+def listing(*names: str) -> Any:
+    """A cluster with these namespaces."""
+    items = [SimpleNamespace(metadata=SimpleNamespace(name=name)) for name in names]
+    core = SimpleNamespace(list_namespace=lambda: SimpleNamespace(items=items))
+    return SimpleNamespace(core=core, cluster=SimpleNamespace(name="bench"))
+
+
+def test_a_kept_cluster_with_an_earlier_runs_services_is_refused() -> None:
+    place._check_new(listing("default", "tts"))
+    with pytest.raises(LocalError, match="python -m local down --name bench"):
+        place._check_new(listing("default", "scale-00"))
+
+
+def test_argo_cds_part_alone_measures_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def grow(*arguments: Any) -> None:
+        step = arguments[-1]
+        done.append(step.case)
+
+    there = SimpleNamespace(
+        cluster=None,
+        argo=SimpleNamespace(controllers=lambda _: None),
+        fleet=SimpleNamespace(prepare=lambda: None),
+    )
+    monkeypatch.setattr(measure, "prepared", lambda _: nullcontext(there))
+    monkeypatch.setattr(measure, "start_with", lambda *_: None)
+    monkeypatch.setattr(growth, "grow", grow)
+    monkeypatch.setattr(applications, "measure", lambda *_: iter(["applications"]))
+    run = Run(console=Console(quiet=True), quick=True, keep_cluster=False, only=frozenset({"scale-argo-cd"}))
+    found: list[Any] = list(measure.measure(run))
+    assert found == ["applications"], "hours of figures were thrown away"
+    assert done == ["50 pods", "100 pods"], "Argo CD looks at the same services as after a whole run"
+
+
+def test_what_never_came_to_be_is_gone() -> None:
+    def fails(status: int) -> None:
+        raise ApiException(status=status)
+
+    edge._gone(lambda: fails(404))
+    with pytest.raises(ApiException):
+        edge._gone(lambda: fails(500))

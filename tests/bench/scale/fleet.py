@@ -124,8 +124,7 @@ class Fleet:
         return client.CustomObjectsApi(self.running.api)
 
     def prepare(self) -> None:
-        """The namespaces, with what every pod needs of one, and room for more Services than an embedded "
-        "cluster has."""
+        """The namespaces, with what every pod needs of one, and room for more Services than an embedded cluster has."""
         self.objects.create_cluster_custom_object(
             "networking.k8s.io",
             "v1",
