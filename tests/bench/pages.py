@@ -8,7 +8,8 @@ A page says where one is, and what is in it:
     -->
     <!-- end -->
 
-A line is `figure: cases | sides`; cases and sides, with semicolons between them, may be left out where all are wanted.
+A line is `figure: cases | sides`; cases and sides, with semicolons between them, may be left out where all are wanted;
+they come in the order in which they are named.
 
 `by side` has a column for each side, a row for each case, and the second side's ratio to the first; `by side without
 ratios` leaves that out. `by case` has a row for each side. `by figure` has a column for each side's figure and a row
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.results import KEPT, Results, Series
-from tests.bench.tables import MOST_WITH_RATIOS, cell, ratio
+from tests.bench.tables import cell, ratio
 
 PAGES: Final = tuple(KEPT.parent / name for name in ("benchmarks.md", "scale.md"))
 
@@ -71,10 +72,12 @@ def _series(results: Results, line: str) -> list[Series]:
     figure, _, cases = asked.partition(": ")
     found = results.of(figure)
     for wanted, of in ((cases, _case), (sides, _side)):
-        names = wanted.split("; ") if wanted else list(dict.fromkeys(map(of, found)))
+        if not wanted:
+            continue
+        names = wanted.split("; ")
         if set(names) - set(map(of, found)):
             found = []
-        found = [series for series in found if of(series) in names]
+        found = [series for name in names for series in found if of(series) == name]
     if not found:
         raise ValueError(f"{results.name} has nothing of {line!r}")
     return found
@@ -93,7 +96,7 @@ def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
     column, row = labels[columns]
     across, down = (list(dict.fromkeys(map(label, wanted))) for label in (column, row))
     found = {(row(one), column(one)): one for one in wanted}
-    compared = compared and 1 < len(across) <= MOST_WITH_RATIOS
+    compared = compared and len(across) > 1
     corner = figures.pop() if columns == "side" and len(figures) == 1 else ""
     table = [[corner, *across, *([f"{across[1]} / {across[0]}"] if compared else [])]]
     for name in down:

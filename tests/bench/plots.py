@@ -139,8 +139,10 @@ def _heading(axes: Axes, title: str) -> None:
     if len(names) < 2:
         axes.set_title(title, fontsize=10, loc="left")
         return
-    columns = 2 if max(map(len, names)) > 18 else 3 if len(names) != 4 else 4
-    columns = 2 if columns == 4 and sum(map(len, names)) > 45 else columns
+    # As many as the width of half a picture holds.
+    columns = 2 if max(map(len, names)) > 18 else 3
+    if len(names) == 4:
+        columns = 4 if sum(map(len, names)) < 45 else 2
     axes.legend(
         handles,
         names,

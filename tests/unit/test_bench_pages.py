@@ -90,6 +90,14 @@ def test_only_the_sides_that_are_asked_for(results: list[Results]) -> None:
     ]
 
 
+def test_sides_come_as_they_are_named(results: list[Results]) -> None:
+    assert rows(filled(page("by side\np95: few | nginx; Envoy"), results)) == [
+        "| p95, ms | nginx | Envoy | Envoy / nginx |",
+        "| --- | ---: | ---: | ---: |",
+        "| few | 1.5 | 3 (2 to 4) | 2.00 |",
+    ]
+
+
 def test_what_is_around_a_table_stays(results: list[Results]) -> None:
     once = filled(page("by side\np95"), results)
     assert once.startswith("Before.\n\n<!-- table edge-x by side\np95\n-->\n|")
