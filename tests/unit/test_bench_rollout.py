@@ -4,6 +4,9 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from components import contour
+from tests.bench.rollout import routes
+from tests.bench.rollout.proxies import Proxies
 from tests.bench.rollout.speech import Answer, longest_silence
 from tests.bench.rollout.trials import TIME, Trials
 from tests.bench.run import Run
@@ -36,3 +39,21 @@ def test_silence_is_between_good_answers_only() -> None:
     assert longest_silence(answers) == 3.5
     with pytest.raises(RuntimeError, match="nothing was spoken"):
         longest_silence(answers[:2])
+
+
+def test_five_requests_a_second_are_all_that_differs_from_what_is_installed() -> None:
+    installed: dict[str, Any] = {"tls": {}}
+    contour._configure(installed)
+    (changed,) = (part.changed for part in routes.PARTS if part.changed)
+    assert changed == {"kubernetesClientQPS": 5, "kubernetesClientBurst": 10}
+    assert all(installed[key] > value for key, value in changed.items()), "nothing would be shown"
+
+
+def test_a_route_is_as_the_service_has_it() -> None:
+    speech = {"conditions": [{"prefix": "/stream"}], "services": [], "retryPolicy": {"count": 3}}
+    _, route = Proxies(cast(Any, None), "", speech).proxy(7, "new")["spec"]["routes"]
+    assert route == {
+        "conditions": [{"prefix": "/"}],
+        "services": [{"name": "backend", "port": 80}],
+        "retryPolicy": {"count": 3},
+    }

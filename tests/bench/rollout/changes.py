@@ -37,6 +37,7 @@ def measure(run: Run, stack: Deployed, door: Door) -> Iterator[Results]:
             trials.attempt("restore", partial(_restore, trials, restores))
     if stack.settings.get("image"):
         stack.change(image=None)
+    trials.results.complete = True
     yield trials.results
 
 

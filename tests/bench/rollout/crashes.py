@@ -30,6 +30,7 @@ def measure(run: Run, stack: Deployed, door: Door) -> Iterator[Results]:
     ):
         for _ in trials.times(case, runs):
             trials.attempt(case, partial(do, trials))
+        trials.results.complete = do is _loss
         yield trials.results
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,7 +56,7 @@ class Proxies:
                         "directResponsePolicy": {"statusCode": 200, "body": said},
                     },
                     {
-                        **deepcopy(self.speech),
+                        **self.speech,
                         "conditions": [{"prefix": "/"}],
                         "services": [{"name": "backend", "port": 80}],
                     },

@@ -36,6 +36,7 @@ class Trials:
         self.results = Results(
             name=name,
             title=title,
+            complete=False,
             drawn=[
                 Drawn(figure=TIME, shape=Shape.DISTRIBUTION),
                 Drawn(figure=SILENCE, shape=Shape.DISTRIBUTION),
