@@ -16,7 +16,7 @@ from kubernetes import client
 from local.paths import CHECKOUT
 from stacks.versions import CONTOUR
 from tests.cluster import faults
-from tests.cluster.running import Running
+from tests.cluster.running import Running, eventually
 
 
 def versions(running: Running) -> dict[str, str]:
@@ -36,9 +36,10 @@ def kubernetes_version(running: Running) -> str:
 
 def envoy_version(running: Running) -> str:
     """As the program says itself: its image's tag is what the manifest names."""
-    envoys = faults.matching(running.cluster, faults.program("envoy"))
-    if not envoys:
-        raise RuntimeError("no Envoy runs that could say which version it is")
+    is_envoy = faults.program("envoy")
+    envoys = eventually(
+        lambda: faults.matching(running.cluster, is_envoy), 60, "an Envoy runs that says which version it is"
+    )
     command = [f"/proc/{envoys[0].pid}/exe", "--version"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"/(\d+\.\d+\.\d+)", said)
@@ -51,11 +52,9 @@ def envoy_version(running: Running) -> str:
 def program() -> dict[str, Any]:
     """Which commit of this checkout is measured, as it was at the first look; None where nobody can say."""
     try:
+        commit = _git("rev-parse", "--short", "HEAD")
         # What a run itself writes, docs/, changes nothing that is measured.
-        commit, changed = (
-            _git("rev-parse", "--short", "HEAD"),
-            _git("status", "--porcelain", "--", ".", ":!docs"),
-        )
+        changed = _git("--no-optional-locks", "status", "--porcelain", "--", ".", ":!docs")
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
     return {"commit": commit, "dirty": bool(changed)}
