@@ -78,7 +78,11 @@ def run(
             )
             raise typer.Exit(130) from None
     if failed:
-        raise LocalError(f"Not measured to the end: {', '.join(failed)}. What was measured before is kept.")
+        lost = [one for one in parts if this.wants(one) and one not in safe and not quick]
+        raise LocalError(
+            f"Not measured to the end: {', '.join(failed)}."
+            + (f" Without new figures: {', '.join(lost)}. All others are kept." if lost else "")
+        )
 
 
 def _measure(

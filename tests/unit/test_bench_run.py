@@ -75,7 +75,7 @@ class Module:
     """A benchmark that knows whether its cluster was taken down."""
 
     def __init__(self, *found: Results, end: BaseException | None = None) -> None:
-        self.PARTS = tuple(one.name for one in found)
+        self.PARTS: tuple[str, ...] = tuple(one.name for one in found)
         self._found, self._end = found, end
         self.is_down = False
 
@@ -110,7 +110,8 @@ def test_what_ends_one_benchmark_does_not_end_the_next(
     bench: Callable[..., Result], state: Path, error: Exception
 ) -> None:
     first, second = Module(results("edge-x"), end=error), Module(results("rollout-x"))
-    with pytest.raises(LocalError, match=r"to the end: edge\."):
+    first.PARTS += ("edge-y",)
+    with pytest.raises(LocalError, match=r"to the end: edge\. Without new figures: edge-y\."):
         raise_of(bench(first, second))
     assert first.is_down
     assert [one.name for one in kept(state.parent / "kept")] == ["edge-x", "rollout-x"], "hours for nothing"
