@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,13 +13,13 @@ from functools import partial
 from typing import Final
 
 import httpx
-from kubernetes import client, config, watch
 
 from tests.bench import contour
 from tests.bench.quantiles import quantile
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.rollout.leader import hears_from, leader
-from tests.bench.rollout.proxies import GROUP, NAMESPACE, PATH, Proxies, fqdn, namespace
+from tests.bench.rollout.proxies import PATH, Proxies, fqdn, namespace
+from tests.bench.rollout.watched import Watch
 from tests.bench.run import Run
 from tests.bench.usage import Usage
 from tests.cluster.conftest import speaks
@@ -195,7 +194,7 @@ def _grow(run: Run, results: Results, door: Door, proxies: Proxies, numbers: ran
 
     eventually(served, PATIENCE, f"{size} HTTPProxies are served")
     results.add("served", case, RISE, "s", time.monotonic() - started, size)
-    with _session(door, proxies.ca, size - 1) as session, _Watch(proxies.running, size - 1) as known:
+    with _session(door, proxies.ca, size - 1) as session, Watch(proxies.running, size - 1) as known:
         _, heard, answered = _once(proxies, session, known, size - 1, "first")
     run.say(f"  the first change after it: {answered - heard:.2f} s")
     results.add("from the API server's word", case, FIRST, "s", answered - heard, size)
@@ -236,7 +235,7 @@ def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int,
     running = proxies.running
     usage = Usage(running.cluster)
     changes = run.times(part.changes, 3)
-    with _session(door, proxies.ca, number) as session, _Watch(running, number) as known:
+    with _session(door, proxies.ca, number) as session, Watch(running, number) as known:
         unchanged = _unchanged(usage, session, number, run.times(10, 1))
         before, used, started = contour.look(running), usage.seconds(), time.monotonic()
         for turn in range(changes):
@@ -283,7 +282,7 @@ def _ask_for(session: httpx.Client, number: int, seconds: float) -> None:
 
 
 def _once(
-    proxies: Proxies, session: httpx.Client, known: _Watch, number: int, said: str
+    proxies: Proxies, session: httpx.Client, known: Watch, number: int, said: str
 ) -> tuple[float, float, float]:
     """The moments of the command's start, of the API server's word, and of the first new answer."""
     command = ["kubectl", f"--kubeconfig={proxies.running.cluster.kubeconfig}", "apply", "-f", "-"]
@@ -304,59 +303,6 @@ def _once(
             time.sleep(EVERY)
         served = time.monotonic()
     return begun, known.heard(said), served
-
-
-class _Watch:
-    """Notes when the API server told of each change of one HTTPProxy, as a `with` block."""
-
-    def __init__(self, running: Running, number: int) -> None:
-        # A client of its own, as it is used by a thread of its own.
-        api = config.new_client_from_config(config_file=str(running.cluster.kubeconfig))
-        self._objects = client.CustomObjectsApi(api)
-        self._name = f"route-{number:04}"
-        self._watch = watch.Watch()
-        self._heard: dict[str, float] = {}
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> _Watch:
-        self._thread.start()
-        eventually(lambda: bool(self._all_heard()), 20, "the watch reports what is there")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._watch.stop()
-        self._thread.join(5)
-
-    def heard(self, said: str) -> float:
-        """When it was told that the route says this."""
-        eventually(lambda: said in self._all_heard(), 10, "the watch reports the change")
-        return self._heard[said]
-
-    def _all_heard(self) -> Mapping[str, float]:
-        """RuntimeError where the watch has ended by itself."""
-        if not self._thread.is_alive():
-            raise RuntimeError(f"the watch of {self._name} has ended") from self._failure
-        return self._heard
-
-    def _run(self) -> None:
-        try:
-            self._listen()
-        except Exception as failure:  # noqa: BLE001 - raised where what it has heard is asked for
-            self._failure = failure
-
-    def _listen(self) -> None:
-        events = self._watch.stream(
-            self._objects.list_namespaced_custom_object,
-            *GROUP,
-            NAMESPACE,
-            "httpproxies",
-            field_selector=f"metadata.name={self._name}",
-            timeout_seconds=3600,
-        )
-        for event in events:
-            body = event["object"]["spec"]["routes"][0]["directResponsePolicy"]["body"]
-            self._heard.setdefault(body, time.monotonic())
 
 
 def _weigh(results: Results, running: Running, size: int) -> None:
