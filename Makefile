@@ -196,7 +196,7 @@ test-packages:
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends espeak-ng procps >/dev/null || true; }; done
 
 # One load generator and curl are Debian packages; k6 and KWOK are built from their Go modules like everything else.
-bench: $(INSTALLED) $(BENCH_INSTALLED) ## Measure for hours, and write docs/benchmarks and the figures in docs: make bench ONLY=edge|rollout|program|scale (PART=edge-sockets, OUTPUT=directory leaves docs alone, KEEP_CLUSTER=1, QUICK=1 to try)
+bench: $(INSTALLED) $(BENCH_INSTALLED) ## Measure for hours, and write docs/benchmarks and the figures in docs: make bench ONLY=edge|rollout|program|scale (PART=edge-sockets,edge-streams; OUTPUT=directory leaves docs alone, KEEP_CLUSTER=1, QUICK=1 to try)
 	@{ command -v h2load && command -v curl; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client curl >/dev/null; }
 	@$(PY) -m local upstream
 	@$(call with-tools,--group pulumi --group cluster --group gitops --group bench) $(PY) -m tests.bench run $(if $(QUICK),--quick) \

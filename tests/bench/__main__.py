@@ -48,7 +48,9 @@ def run(
         list[Benchmark] | None, typer.Argument(help="Which; all of them where none is named.")
     ] = None,
     directory: Kept = KEPT,
-    part: Annotated[list[str] | None, typer.Option(help="Only these of its results: edge-sockets.")] = None,
+    part: Annotated[
+        str | None, typer.Option(help="Only these of its results: edge-sockets,edge-streams.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Little of everything, and nothing is kept.")
     ] = False,
@@ -57,7 +59,12 @@ def run(
     ] = False,
 ) -> None:
     """Measures, and keeps each result as soon as it is there."""
-    this = Run(console=console, quick=quick, keep_cluster=keep_cluster, only=frozenset(part or ()))
+    this = Run(
+        console=console,
+        quick=quick,
+        keep_cluster=keep_cluster,
+        only=frozenset(part.split(",") if part else ()),
+    )
     if keep_cluster and len(only or ()) != 1:
         raise LocalError("A cluster is kept for one benchmark at a time: name it (ONLY=edge).")
     chosen = {

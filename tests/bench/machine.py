@@ -40,12 +40,20 @@ def envoy_version(running: Running) -> str:
     envoys = eventually(
         lambda: faults.matching(running.cluster, is_envoy), 60, "an Envoy runs that says which version it is"
     )
-    command = [f"/proc/{envoys[0].pid}/exe", "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"/(\d+\.\d+\.\d+)", said)
+    return version_in(printed(f"/proc/{envoys[0].pid}/exe", "--version"))
+
+
+def printed(*command: str) -> str:
+    """What a command says on its standard output."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def version_in(text: str) -> str:
+    """The first version in what a program says of itself. ValueError where there is none."""
+    found = re.search(r"\d+\.\d+\.\d+", text)
     if found is None:
-        raise RuntimeError(f"Envoy does not say which version it is, but {said[:200]!r}")
-    return found[1]
+        raise ValueError(f"there is no version in {text[:200]!r}")
+    return found[0]
 
 
 @cache

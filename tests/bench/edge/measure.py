@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from stacks.versions import CONTOUR
+from tests.bench import machine
 from tests.bench.edge import configuration, pods, small, sockets, streams
 from tests.bench.edge.stage import BENCH, Stage
 from tests.bench.results import Results
 from tests.bench.run import Run
-from tests.cluster.running import EDGE_NAMESPACE
 
 _PARTS: Final[dict[str, Callable[[Run, Stage], Results]]] = {
     "edge-small-closed": small.at_full_speed,
@@ -43,34 +40,10 @@ def measure(run: Run) -> Iterator[Results]:
 
 
 def _versions(stage: Stage) -> dict[str, str]:
-    envoy = stage.kubectl(
-        *(
-            "exec",
-            "--namespace",
-            EDGE_NAMESPACE,
-            "daemonset/envoy",
-            "--container=envoy",
-            "--",
-            "envoy",
-            "--version",
-        )
-    )
     nginx = stage.kubectl("exec", "--namespace", BENCH, "nginx", "--", "sh", "-c", "nginx -v 2>&1")
     return {
-        "Contour": CONTOUR.tag,
-        "Envoy": _first_version(envoy),
-        "nginx": _first_version(nginx),
-        "h2load": _first_version(_printed("h2load", "--version")),
-        "k6": _first_version(_printed("k6", "version")),
+        **machine.versions(stage.running),
+        "nginx": machine.version_in(nginx),
+        "h2load": machine.version_in(machine.printed("h2load", "--version")),
+        "k6": machine.version_in(machine.printed("k6", "version")),
     }
-
-
-def _printed(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def _first_version(text: str) -> str:
-    found = re.search(r"\d+\.\d+\.\d+", text)
-    if found is None:
-        raise ValueError(f"there is no version in {text[:200]!r}")
-    return found[0]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import tests.cluster
 from ops.workspace import pulumi
-from stacks import versions
-from tests.bench.machine import kubernetes_version
+from tests.bench import machine
 from tests.bench.results import Results
 from tests.bench.rollout import changes, crashes, first_audio, routes
 from tests.bench.run import Run
-from tests.cluster import faults
 from tests.cluster.conftest import speaks
 from tests.cluster.deployed import Deployed
 from tests.cluster.door import Door
@@ -56,22 +52,4 @@ def _with(results: Results, found: dict[str, str]) -> Results:
 def _versions(stack: Deployed) -> dict[str, str]:
     """What took part."""
     running = Running(stack.cluster)
-    return {
-        "contour": versions.CONTOUR.tag,
-        "envoy": _envoy(running),
-        "kubernetes": kubernetes_version(running),
-        "pulumi": _output(pulumi(), "version"),
-    }
-
-
-def _envoy(running: Running) -> str:
-    """As the program says itself: its image's tag is what the manifest names."""
-    (envoy,) = faults.matching(running.cluster, faults.program("envoy"))
-    found = re.search(r"/(\d+\.\d+\.\d+)", _output(f"/proc/{envoy.pid}/exe", "--version"))
-    if found is None:
-        raise RuntimeError("Envoy does not say which version it is")
-    return found[1]
-
-
-def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return {**machine.versions(running), "Pulumi": machine.printed(pulumi(), "version")}
