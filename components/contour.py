@@ -82,8 +82,8 @@ _RETRIES_AT_A_TIME = 128
 """Envoy's own limit of 3 is less than what waits for a pod that dies. Only what no pod has heard of is tried again."""
 
 _API_REQUESTS_A_SECOND = 50
-"""Of Contour to the API server, one for each HTTPProxy whose status it writes. By itself it takes client-go's 5, and a
-leader with a hundred to write takes no change until it has: the Envoys that it tells learn of no pod."""
+"""Of Contour to the API server, one for each HTTPProxy whose status it writes. By default it is client-go's 5, and a
+leader with a hundred to write takes no change of a route until it has."""
 
 _PROBE_SECONDS = 5
 """For an answer to the liveness probe. Kubernetes' default of one second is short for a Contour that rebuilds the
