@@ -81,7 +81,7 @@ def run(
         except KeyboardInterrupt:
             this.say(
                 f"Interrupted. Kept so far: {', '.join(safe) or 'nothing'}; "
-                f"python -m local down --name {CLUSTER} takes a cluster down that is still there."
+                f"make down NAME={CLUSTER} takes a cluster down that is still there."
             )
             raise typer.Exit(130) from None
     if failed:
@@ -150,7 +150,8 @@ def report(
         return
     for results in found:
         _show(results)
-        _keep(results, directory)
+        # Not kept anew: that would take what an interrupted run has left for older than this.
+        _draw(results, directory)
     _pages(found, directory)
 
 
@@ -163,12 +164,19 @@ def _show(results: Results) -> None:
 
 
 def _keep(results: Results, directory: Path) -> None:
-    files = [results.keep(directory)]
+    _wrote([results.keep(directory)])
     if results.complete:
-        # Not above: it takes a second to import, and --help needs none of it.
-        from tests.bench.plots import draw
+        _draw(results, directory)
 
-        files += draw(results, directory)
+
+def _draw(results: Results, directory: Path) -> None:
+    # Not above: it takes a second to import, and --help needs none of it.
+    from tests.bench.plots import draw
+
+    _wrote(draw(results, directory))
+
+
+def _wrote(files: Sequence[Path]) -> None:
     for file in files:
         console.print(f"Wrote {file}", highlight=False, markup=False)
 

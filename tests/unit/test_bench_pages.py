@@ -12,7 +12,7 @@ from tests.bench.results import KEPT, Results, kept
 def test_a_pages_tables_are_what_is_kept(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "<!-- table" in text
-    assert filled(text, kept(KEPT)) == text, "python -m tests.bench report writes them anew"
+    assert filled(text, kept(KEPT)) == text, "make bench-report writes them anew"
 
 
 @pytest.fixture

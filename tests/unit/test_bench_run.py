@@ -128,7 +128,7 @@ def test_an_interrupt_takes_the_cluster_down(
     first, second = Module(results("edge-x"), results("edge-y")), Module(results("rollout-x"))
     result = bench(first, second)
     assert result.exit_code == 130
-    assert "Kept so far: nothing; python -m local down" in result.stderr
+    assert "Kept so far: nothing; make down NAME=bench" in result.stderr
     assert first.is_down, "the generator would wait for its next turn, and the cluster with it"
     assert not (state.parent / "kept").exists()
 
@@ -147,3 +147,14 @@ def test_an_unfinished_result_is_not_printed(
 def raise_of(result: Result) -> None:
     assert result.exception is not None
     raise result.exception
+
+
+def test_a_report_leaves_an_interrupted_runs_figures_alone(tmp_path: Path) -> None:
+    whole, partial = Results(name="edge-x", title="X"), Results(name="edge-x", title="X", complete=False)
+    for one in (whole, partial):
+        one.keep(tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert set(before) == {"edge-x.json", "edge-x.partial.json"}
+    done = CliRunner().invoke(app, ["report", "--output", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -73,7 +73,7 @@ def listing(*names: str) -> Any:
 
 def test_a_kept_cluster_with_an_earlier_runs_services_is_refused() -> None:
     place._check_new(listing("default", "tts"))
-    with pytest.raises(LocalError, match="python -m local down --name bench"):
+    with pytest.raises(LocalError, match="make down NAME=bench"):
         place._check_new(listing("default", "scale-00"))
 
 

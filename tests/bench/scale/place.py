@@ -83,5 +83,5 @@ def _check_new(running: Running) -> None:
         name = running.cluster.name
         raise LocalError(
             f"Cluster {name} has an earlier run's services on it, and this benchmark begins with none: "
-            f"python -m local down --name {name} takes it away."
+            f"make down NAME={name} takes it away."
         )
