@@ -11,6 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from local.errors import LocalError
+
 
 @contextmanager
 def appearing_whole(target: Path) -> Iterator[Path]:
@@ -40,4 +42,16 @@ def exclusive(lock: Path, console: Console | None = None) -> Iterator[None]:
             if console is not None:
                 console.print(f"Waiting for another command that holds {lock}")
             fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def claimed(lock: Path, refusal: str) -> Iterator[None]:
+    """Raises LocalError with that text where another process is in a block with this lock, and does not wait."""
+    lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LocalError(refusal) from None
         yield

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import shutil
 import subprocess
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +14,7 @@ from local import paths, preflight, toolchain
 from local.cluster import addons, layout, pki, processes
 from local.cluster.layout import NODES, Cluster
 from local.errors import LocalError
-from local.files import exclusive
+from local.files import claimed, exclusive
 from local.images import assembly
 
 DEFAULT_PORT = 8443
@@ -136,15 +134,7 @@ def _init_pid(cluster: Cluster) -> int:
     return children[0].pid
 
 
-@contextlib.contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """No two commands change one cluster at a time; the lock goes with the process that holds it."""
-    paths.CLUSTERS.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (paths.CLUSTERS / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LocalError(
-                f"Another make up or make down works on cluster {name}: wait until it ends."
-            ) from None
-        yield
+def _locked(name: str) -> AbstractContextManager[None]:
+    """No two commands change one cluster at a time."""
+    refusal = f"Another make up or make down works on cluster {name}: wait until it ends."
+    return claimed(paths.CLUSTERS / f"{name}.lock", refusal)

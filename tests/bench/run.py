@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from rich.console import Console
 from local import paths
 from local.cluster import lifecycle
 from local.cluster.layout import Cluster
-from local.errors import LocalError
+from local.files import claimed
 from tests.cluster.deployed import Deployed
 
 CLUSTER = os.environ.get("TTS_BENCH_CLUSTER", "bench")
@@ -22,18 +21,10 @@ STATE = paths.STATE / "bench"
 """What is known of a run beside its figures: that it goes on, and what went wrong."""
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Refuses where another run goes on, whose cluster this one would take down. The lock goes with its process."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    with (STATE / f"{CLUSTER}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LocalError(
-                f"Another make bench measures on cluster {CLUSTER}: wait until it ends."
-            ) from None
-        yield
+def alone() -> AbstractContextManager[None]:
+    """Refuses where another run goes on, whose cluster this one would take down."""
+    refusal = f"Another make bench measures on cluster {CLUSTER}: wait until it ends."
+    return claimed(STATE / f"{CLUSTER}.lock", refusal)
 
 
 @dataclass(frozen=True, kw_only=True)
