@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from tests.bench.prometheus import Metrics
+from tests.bench.results import Results
 from tests.cluster.running import EDGE_NAMESPACE, Running
 
 REBUILD: Final = "contour_dagrebuild_seconds"
@@ -16,6 +17,9 @@ REBUILD: Final = "contour_dagrebuild_seconds"
 
 TRANSLATE: Final = "contour_cachehandler_onupdate_duration_seconds"
 """Contour makes Envoy's configuration of the graph."""
+
+WORK: Final = "Contour's work for one change"
+"""The figure of both."""
 
 
 def look(running: Running) -> dict[str, Metrics]:
@@ -50,6 +54,20 @@ def mean(before: Mapping[str, Metrics], after: Mapping[str, Metrics], what: str)
     return added("sum") / count if count else None
 
 
+def add_work(
+    results: Results, before: Mapping[str, Metrics], after: Mapping[str, Metrics], case: str, x: float
+) -> None:
+    """What one change took of a Contour between two looks, or a note that nobody counted it."""
+    for side, work in (("graph", REBUILD), ("Envoy's configuration", TRANSLATE)):
+        seconds = mean(before, after, work)
+        if seconds is None:
+            results.notes.append(
+                f"{case}: no Contour ran for all of the changes, and so nobody counted {work}."
+            )
+        else:
+            results.add(side, case, WORK, "ms", seconds * 1000, x)
+
+
 def configuration(running: Running) -> dict[str, Any]:
     """Contour's file."""
     found = running.core.read_namespaced_config_map("contour", EDGE_NAMESPACE)
@@ -64,10 +82,10 @@ def configure(running: Running, configuration: Mapping[str, Any]) -> None:
     restart(running, "deployment/contour")
 
 
-def restart(running: Running, workload: str) -> None:
-    """New pods in place of a workload's of the edge, which are ready."""
-    kubectl = ["kubectl", f"--kubeconfig={running.cluster.kubeconfig}", "--namespace", EDGE_NAMESPACE]
-    for command in (["restart", workload], ["status", workload, "--timeout=180s"]):
+def restart(running: Running, workload: str, *, namespace: str = EDGE_NAMESPACE, seconds: int = 180) -> None:
+    """New pods in place of a workload's, which are ready within that time."""
+    kubectl = ["kubectl", f"--kubeconfig={running.cluster.kubeconfig}", "--namespace", namespace]
+    for command in (["restart", workload], ["status", workload, f"--timeout={seconds}s"]):
         done = subprocess.run([*kubectl, "rollout", *command], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"kubectl rollout {' '.join(command)}: {done.stderr[-800:]}")

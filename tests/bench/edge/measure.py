@@ -32,10 +32,11 @@ def measure(run: Run) -> Iterator[Results]:
         stage = Stage(deployed)
         run.say("Backends and nginx beside the platform")
         stage.set_up()
+        found = _versions(stage)
         for name, part in _PARTS.items():
             if run.wants(name):
                 results = part(run, stage)
-                results.versions = _versions(stage)
+                results.versions = found
                 yield results
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psutil
 
+from tests.bench import contour
 from tests.bench.edge import k6
 from tests.bench.edge.k6 import K6
 from tests.bench.edge.stage import BENCH, ENVOY, NGINX, PATIENCE, Stage, Target, turned
@@ -156,7 +157,7 @@ def _all_back(stage: Stage) -> None:
         lambda: len(stage.running.ready_pods(BENCH, "app=queueing")) == 3, PATIENCE, "all three are ready"
     )
     # kubelet waits longer before each further start of a container: a new pod begins anew.
-    stage.restart("deployment/queueing", BENCH, seconds=120)
+    contour.restart(stage.running, "deployment/queueing", namespace=BENCH, seconds=120)
     eventually(
         lambda: len(stage.running.all_pods(BENCH, "app=queueing")) == 3, PATIENCE, "the old ones are gone"
     )

@@ -185,11 +185,6 @@ class Stage:
         self.nginx(configuration or self.configuration, reload=False)
         self.kubectl("wait", "pod/nginx", "--namespace", BENCH, "--for=condition=Ready", "--timeout=60s")
 
-    def restart(self, workload: str, namespace: str, *, seconds: int) -> None:
-        """New pods in place of a workload's, which are ready within that time."""
-        self.kubectl("rollout", "restart", workload, "--namespace", namespace)
-        self.kubectl("rollout", "status", workload, "--namespace", namespace, f"--timeout={seconds}s")
-
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Runs it, and returns what it prints."""
         command = ["kubectl", f"--kubeconfig={self.cluster.kubeconfig}", *arguments]

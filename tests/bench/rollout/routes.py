@@ -33,7 +33,8 @@ QUIET: Final = 0.8
 """Seconds without a change, after which Contour takes the next one at once: its longest hold-off is 0.5."""
 
 PATIENCE: Final = 400
-"""Seconds. Contour writes five statuses a second, and may take no change before most of them are written."""
+"""Seconds. With five requests a second, a thousand statuses take 200, and Contour may take no change before most of
+them are written."""
 
 COMMAND, KNOWN, HASTILY = (
     "from the command's start",
@@ -100,9 +101,7 @@ def measure(run: Run, door: Door, running: Running, part: Part) -> Results:
         title=part.title,
         drawn=[
             Drawn(figure=SERVED, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
-            Drawn(
-                figure="Contour's work for one change", shape=Shape.LINES, x="HTTPProxies", logarithmic=True
-            ),
+            Drawn(figure=contour.WORK, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
             Drawn(figure="memory", shape=Shape.LINES, x="HTTPProxies"),
             Drawn(figure=FIRST, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
             Drawn(figure=RISE, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
@@ -249,14 +248,7 @@ def _change(run: Run, results: Results, door: Door, proxies: Proxies, size: int,
             _once(proxies, session, known, number, f"{size} first {turn}")
             _, heard, served = _once(proxies, session, known, number, f"{size} second {turn}")
             results.add(HASTILY, case, SERVED, "ms", (served - heard) * 1000, size)
-    for side, name in (("graph", contour.REBUILD), ("Envoy's configuration", contour.TRANSLATE)):
-        mean = contour.mean(before, after, name)
-        if mean is None:
-            results.notes.append(
-                f"{case}: no Contour ran for all of the changes, and so nobody counted {name}."
-            )
-        else:
-            results.add(side, case, "Contour's work for one change", "ms", mean * 1000, size)
+    contour.add_work(results, before, after, case, size)
     for program, role in PROGRAMS.items():
         # Less than before: it was started anew.
         if role in used and spent.get(role, 0.0) > used[role]:

@@ -77,7 +77,7 @@ def _scale(run: Run, place: Place) -> Iterator[Results]:
             Drawn(figure="until all of a step", shape=Shape.LINES, x="speech pods"),
             Drawn(figure="pods a second", shape=Shape.BARS),
             Drawn(figure="until Envoy serves a change", shape=Shape.LINES, x="speech pods"),
-            Drawn(figure="Contour's work for one change", shape=Shape.LINES, x="speech pods"),
+            Drawn(figure=contour.WORK, shape=Shape.LINES, x="speech pods"),
         ],
     )
     _at_rest(run, place, results, 0)
@@ -122,15 +122,7 @@ def _follow(run: Run, place: Place, results: Results, step: Step) -> None:
             results.add("a pod's new address", case, "until Envoy serves a change", "ms", taken, x)
     except AssertionError as late:
         results.notes.append(f"{case}: {late}")
-    after = contour.look(place.running)
-    for side, work in (("graph", contour.REBUILD), ("Envoy's configuration", contour.TRANSLATE)):
-        mean = contour.mean(before, after, work)
-        if mean is not None:
-            results.add(side, case, "Contour's work for one change", "ms", mean * 1000, x)
-        else:
-            results.notes.append(
-                f"{case}: no Contour ran for all of the changes, and so nobody counted {work}."
-            )
+    contour.add_work(results, before, contour.look(place.running), case, x)
 
 
 def _ends(run: Run, place: Place, results: Results, case: str, known: set[str]) -> None:
