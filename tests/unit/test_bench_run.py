@@ -149,7 +149,14 @@ def raise_of(result: Result) -> None:
     raise result.exception
 
 
-def test_a_report_leaves_an_interrupted_runs_figures_alone(tmp_path: Path) -> None:
+def test_a_report_leaves_an_interrupted_runs_figures_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What draws is installed for make bench only.
+    drawn: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        "tests.bench.__main__._draw", lambda results, _: drawn.append((results.name, results.complete))
+    )
     whole, partial = Results(name="edge-x", title="X"), Results(name="edge-x", title="X", complete=False)
     for one in (whole, partial):
         one.keep(tmp_path)
@@ -158,3 +165,4 @@ def test_a_report_leaves_an_interrupted_runs_figures_alone(tmp_path: Path) -> No
     done = CliRunner().invoke(app, ["report", "--output", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert drawn == [("edge-x", True)]
