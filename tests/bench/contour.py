@@ -1,4 +1,5 @@
-"""What the Contours say of their work, by container (one that is started anew counts from nothing), and their file."""
+"""What the Contours say of their work, by container (one that is started anew counts from nothing), their file, and
+what their Envoys begin with."""
 
 from __future__ import annotations
 
@@ -82,10 +83,41 @@ def configure(running: Running, configuration: Mapping[str, Any]) -> None:
     restart(running, "deployment/contour")
 
 
+def envoy_arguments(running: Running) -> list[str]:
+    """What Envoy is started with."""
+    return list(_envoy(running).args)
+
+
+def start_envoy_with(running: Running, arguments: list[str]) -> None:
+    """New Envoys with other arguments, where they are others."""
+    if envoy_arguments(running) == arguments:
+        return
+    changed = {"name": "envoy", "args": arguments}
+    running.apps.patch_namespaced_daemon_set(
+        "envoy", EDGE_NAMESPACE, {"spec": {"template": {"spec": {"containers": [changed]}}}}
+    )
+    _rollout(running, EDGE_NAMESPACE, "status", "daemonset/envoy", "--timeout=180s")
+
+
+def envoy_image(running: Running) -> str:
+    """The image of Envoy that Contour's manifest has here."""
+    image: str = _envoy(running).image
+    return image
+
+
+def _envoy(running: Running) -> Any:
+    found = running.apps.read_namespaced_daemon_set("envoy", EDGE_NAMESPACE)
+    return next(one for one in found.spec.template.spec.containers if one.name == "envoy")
+
+
 def restart(running: Running, workload: str, *, namespace: str = EDGE_NAMESPACE, seconds: int = 180) -> None:
     """New pods in place of a workload's, which are ready within that time."""
+    _rollout(running, namespace, "restart", workload)
+    _rollout(running, namespace, "status", workload, f"--timeout={seconds}s")
+
+
+def _rollout(running: Running, namespace: str, *command: str) -> None:
     kubectl = ["kubectl", f"--kubeconfig={running.cluster.kubeconfig}", "--namespace", namespace]
-    for command in (["restart", workload], ["status", workload, f"--timeout={seconds}s"]):
-        done = subprocess.run([*kubectl, "rollout", *command], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"kubectl rollout {' '.join(command)}: {done.stderr[-800:]}")
+    done = subprocess.run([*kubectl, "rollout", *command], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"kubectl rollout {' '.join(command)}: {done.stderr[-800:]}")

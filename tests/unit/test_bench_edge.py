@@ -1,10 +1,13 @@
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from tests.bench.edge import closed
+from tests.bench.edge import bare, closed
+from tests.bench.edge.bare import Bare
 from tests.bench.edge.nginx import Nginx
+from tests.bench.edge.stage import Stage
 from tests.bench.quantiles import quantile
 from tests.bench.results import Results
 
@@ -47,6 +50,47 @@ def test_what_belongs_to_nginx_stays_in_its_configuration() -> None:
     assert re.search(r"server_name a\.localhost;\s+location / \{ proxy_pass http://small; \}", text)
     assert "worker_shutdown_timeout" not in text
     assert text.count("{") == text.count("}")
+
+
+def test_nginx_has_as_many_workers_as_it_is_told() -> None:
+    text = Nginx(pods={}, names={}, workers="1").text()
+    assert re.search(r"^worker_processes 1;$", text, re.MULTILINE)
+
+
+class Listeners:
+    """Those of an Envoy."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def envoy_has(self, _: str) -> list[dict[str, Any]]:
+        chains = [
+            {
+                "filter_chain_match": {"server_names": [name]},
+                "filters": [
+                    {"typed_config": {"@type": bare.MANAGER, "http_filters": [{"name": f"of {name}"}]}}
+                ],
+            }
+            for name in self.names
+        ]
+        plain: dict[str, Any] = {"active_state": {"listener": {"filter_chains": [{"filters": []}]}}}
+        return [plain, {"active_state": {"listener": {"filter_chains": chains}}}]
+
+
+def test_contours_filters_are_those_of_the_backend_that_is_measured() -> None:
+    listeners = cast("Stage", Listeners("speech.bench.localhost", "small.bench.localhost"))
+    filters = bare.contours_filters(listeners)
+    assert filters == [{"name": "of small.bench.localhost"}]
+    file = Bare(pod="10.0.0.1:8080", filters=filters).configuration()["static_resources"]
+    (chain,) = file["listeners"][0]["filter_chains"]
+    assert chain["filters"][0]["typed_config"]["http_filters"] == filters
+    endpoint = file["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+    assert endpoint["address"]["socket_address"] == {"address": "10.0.0.1", "port_value": 8080}
+
+
+def test_filters_of_nothing_are_none() -> None:
+    with pytest.raises(RuntimeError, match="no listener for the small backend"):
+        bare.contours_filters(cast("Stage", Listeners("speech.bench.localhost")))
 
 
 def test_runs_of_the_same_case_are_one_series() -> None:

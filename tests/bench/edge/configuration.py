@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from tests.bench import contour
+from tests.bench.edge import bare
+from tests.bench.edge.bare import Bare
 from tests.bench.edge.closed import with_processor_time
 from tests.bench.edge.stage import PATIENCE, Stage, Target, turned
 from tests.bench.results import Drawn, Results, Shape
@@ -22,53 +24,109 @@ _CONNECTIONS: Final = 50
 _LOG, _LONG_LOG, _GZIP = "/dev/stdout", "upstream_service_time", "compressor"
 """What Envoy's listeners have in them that log, log all fields, and compress."""
 
+_BUFFERS: Final = "per_connection_buffer_limit_bytes"
+
+_AS_IT_IS, _ONE_WORKER = "as it is", "one worker"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A configuration that is measured."""
+
+    way: Target
+    case: str
+    prepare: Callable[[], None]
+
 
 def configurations(run: Run, stage: Stage) -> Results:
-    """The same load with one thing after the other left out."""
+    """The same load with one thing after the other changed or left out."""
     results = Results(
         name="edge-configuration",
         title="What configuration costs, 50 connections, HTTP/1.1",
         notes=[
-            "Each case of Envoy is Contour's file as the program writes it, with the one change that is "
-            "named; the last has all of them.",
+            "Envoy: Contour's file as the program writes it, with the one change that is named, or two. Each proxy has "
+            "a worker for each of the two cores, where it does not say one.",
+            "Envoy without Contour: the same image in a pod of its own, with a static file: TLS, one route, the router "
+            "and no other filter, no log, buffers of 1 MiB; `Contour's filters` has the HTTP filters of Contour's "
+            "listener.",
         ],
         drawn=[
             Drawn(figure="requests per second", shape=Shape.BARS),
             Drawn(figure="processor time of the proxy", shape=Shape.BARS),
         ],
     )
-    envoy, nginx, *_ = stage.ways("small")
-    before = contour.configuration(stage.running)
+    file, arguments = contour.configuration(stage.running), contour.envoy_arguments(stage.running)
+    steps = [*_envoy(stage, file, arguments), *_nginx(stage), *_without_contour(stage)]
     try:
         for number in range(run.times(4)):
-            for case, (change, has_reached) in turned([*_CASES.items()], number):
-                configuration = deepcopy(before)
-                change(configuration)
-                contour.configure(stage.running, configuration)
-                eventually(
-                    partial(_holds, stage, has_reached), PATIENCE, f"Envoy has the configuration: {case}"
-                )
-                _measure(run, stage, envoy, case, results)
-            for case, log in (("as it is", stage.configuration.access_log), ("no access log", "off")):
-                stage.nginx(replace(stage.configuration, access_log=log))
-                _measure(run, stage, nginx, case, results)
+            # Not by one: then each would come after the same one, and most of them soon after the same beginning.
+            for step in turned(steps, number * len(steps) // run.times(4)):
+                step.prepare()
+                _measure(run, stage, step, results)
     finally:
         if run.keep_cluster:
-            contour.configure(stage.running, before)
+            contour.start_envoy_with(stage.running, arguments)
+            contour.configure(stage.running, file)
             stage.nginx(stage.configuration)
     return results
 
 
-def _measure(run: Run, stage: Stage, way: Target, case: str, results: Results) -> None:
-    run.say(f"configuration: {way.side}, {case}")
+def _measure(run: Run, stage: Stage, step: Step, results: Results) -> None:
+    side, case = step.way.side, step.case
+    run.say(f"configuration: {side}, {case}")
     # What a new configuration costs once is not what is measured.
     time.sleep(run.times(3))
     seconds = run.times(5, 1)
     for _ in range(run.times(2)):
-        done, each = with_processor_time(stage, way, _CONNECTIONS, seconds, http2=False)
-        results.add(way.side, case, "requests per second", "1/s", done.rate)
-        results.add(way.side, case, "processor time of the proxy", "µs/request", each)
-        results.add(way.side, case, "p95", "ms", done.p95)
+        done, each = with_processor_time(stage, step.way, _CONNECTIONS, seconds, http2=False)
+        results.add(side, case, "requests per second", "1/s", done.rate)
+        results.add(side, case, "processor time of the proxy", "µs/request", each)
+        results.add(side, case, "p95", "ms", done.p95)
+
+
+def _envoy(stage: Stage, file: dict[str, Any], arguments: list[str]) -> list[Step]:
+    envoy, *_ = stage.ways("small")
+
+    def prepare(case: str, *further: str) -> None:
+        change, has_reached = _CASES[case]
+        configuration = deepcopy(file)
+        change(configuration)
+        contour.start_envoy_with(stage.running, [*arguments, *further])
+        contour.configure(stage.running, configuration)
+        eventually(partial(_holds, stage, has_reached), PATIENCE, f"Envoy has the configuration: {case}")
+
+    def one_worker() -> None:
+        prepare(_AS_IT_IS, "--concurrency 1")
+        options = stage.running.envoy_says("/server_info")["command_line_options"]
+        if options["concurrency"] != 1:
+            raise RuntimeError(f"Envoy has {options['concurrency']} workers, not one")
+
+    return [
+        *(Step(envoy, case, partial(prepare, case)) for case in _CASES),
+        Step(envoy, _ONE_WORKER, one_worker),
+    ]
+
+
+def _nginx(stage: Stage) -> list[Step]:
+    _, nginx, _ = stage.ways("small")
+    as_it_is = stage.configuration
+    cases = {
+        _AS_IT_IS: as_it_is,
+        "no access log": replace(as_it_is, access_log="off"),
+        _ONE_WORKER: replace(as_it_is, workers="1"),
+    }
+    return [Step(nginx, case, partial(stage.nginx, configuration)) for case, configuration in cases.items()]
+
+
+def _without_contour(stage: Stage) -> list[Step]:
+    way = bare.way(stage)
+    alone = Bare(pod=stage.configuration.pods["small"][0])
+    filtered = replace(alone, filters=bare.contours_filters(stage))
+    return [
+        Step(way, "the router alone", partial(bare.start, stage, alone, workers=2)),
+        Step(way, "Contour's filters", partial(bare.start, stage, filtered, workers=2)),
+        Step(way, _ONE_WORKER, partial(bare.start, stage, alone, workers=1)),
+    ]
 
 
 def _holds(stage: Stage, has_reached: Callable[[str], bool]) -> bool:
@@ -83,7 +141,8 @@ def _no_access_log(configuration: dict[str, Any]) -> None:
     configuration["accesslog-level"] = "disabled"
 
 
-def _short_access_log(configuration: dict[str, Any]) -> None:
+def short_access_log(configuration: dict[str, Any]) -> None:
+    """Six fields instead of the default's."""
     configuration["json-fields"] = [
         "@timestamp",
         "method",
@@ -94,20 +153,34 @@ def _short_access_log(configuration: dict[str, Any]) -> None:
     ]
 
 
+def has_short_access_log(stage: Stage) -> bool:
+    """Whether that has reached Envoy."""
+    return _holds(stage, lambda held: _LOG in held and _LONG_LOG not in held)
+
+
 def _no_compression(configuration: dict[str, Any]) -> None:
     configuration["compression"] = {"algorithm": "disabled"}
 
 
-def _all(configuration: dict[str, Any]) -> None:
+def _envoys_own_buffers(configuration: dict[str, Any]) -> None:
+    for of in ("listener", "cluster"):
+        del configuration[of]["per-connection-buffer-limit-bytes"]
+
+
+def _neither(configuration: dict[str, Any]) -> None:
     for change in (_no_access_log, _no_compression):
         change(configuration)
 
 
 _CASES: Final[dict[str, tuple[Callable[[dict[str, Any]], None], Callable[[str], bool]]]] = {
-    "as it is": (_as_it_is, lambda held: _LOG in held and _LONG_LOG in held and _GZIP in held),
+    _AS_IT_IS: (
+        _as_it_is,
+        lambda held: _LOG in held and _LONG_LOG in held and _GZIP in held and _BUFFERS in held,
+    ),
     "no access log": (_no_access_log, lambda held: _LOG not in held),
-    "six fields in the access log": (_short_access_log, lambda held: _LOG in held and _LONG_LOG not in held),
+    "six fields in the access log": (short_access_log, lambda held: _LOG in held and _LONG_LOG not in held),
     "no compression": (_no_compression, lambda held: _GZIP not in held and _LONG_LOG in held),
-    "all of them": (_all, lambda held: _LOG not in held and _GZIP not in held),
+    "buffers of 1 MiB": (_envoys_own_buffers, lambda held: _BUFFERS not in held),
+    "no log, no compression": (_neither, lambda held: _LOG not in held and _GZIP not in held),
 }
 """What is changed in Contour's file, and how Envoy's listeners show that they have it."""

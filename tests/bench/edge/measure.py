@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import machine
-from tests.bench.edge import configuration, pods, small, sockets, streams
+from tests.bench.edge import configuration, draining, pods, small, sockets, streams
 from tests.bench.edge.stage import BENCH, Stage
 from tests.bench.results import Results
 from tests.bench.run import Run
@@ -17,6 +17,7 @@ _PARTS: Final[dict[str, Callable[[Run, Stage], Results]]] = {
     "edge-small-open": small.at_a_rate,
     "edge-streams": streams.first_chunk,
     "edge-sockets": sockets.held,
+    "edge-draining": draining.drained,
     "edge-killed-pod": pods.killed,
     "edge-balance": pods.balanced,
     "edge-configuration": configuration.configurations,

@@ -24,6 +24,7 @@ class Nginx:
     balance: Mapping[str, str] = field(default_factory=dict[str, str])
     """`least_conn`, by upstream; round robin where none is named."""
 
+    workers: str = "auto"
     access_log: str = "/dev/stdout json buffer=64k flush=1s"
     read_timeout: str = "300s"
     """After which a connection on which nothing moves is closed."""
@@ -36,6 +37,7 @@ class Nginx:
         return _FRAME.substitute(
             upstreams="\n".join(self._upstream(name) for name in self.pods),
             servers="\n".join(_server(name, upstream) for name, upstream in self.names.items()),
+            workers=self.workers,
             access_log=self.access_log,
             read_timeout=self.read_timeout,
             shutdown=f"worker_shutdown_timeout {self.shutdown_timeout};" if self.shutdown_timeout else "",

@@ -13,7 +13,7 @@ import psutil
 from tests.bench import contour
 from tests.bench.edge import k6
 from tests.bench.edge.k6 import K6
-from tests.bench.edge.stage import BENCH, ENVOY, NGINX, PATIENCE, Stage, Target, turned
+from tests.bench.edge.stage import BENCH, DIRECT, ENVOY, NGINX, PATIENCE, Stage, Target, answers, turned
 from tests.bench.results import Drawn, Results, Shape
 from tests.bench.run import Run
 from tests.cluster import faults
@@ -30,6 +30,11 @@ _CASE: Final = "of 240 utterances"
 _RATE: Final = 8
 """Utterances a second in the comparison of balancing."""
 
+_STRAIGHT: Final = (
+    "`no proxy`: a Service of type NodePort, without TLS, and each utterance on a connection of its own. kube-proxy "
+    "gives each connection to one of the ready pods at random."
+)
+
 
 def killed(run: Run, stage: Stage) -> Results:
     """`kill -9` of one of three servers under speech; kubelet starts it again in its pod."""
@@ -41,6 +46,7 @@ def killed(run: Run, stage: Stage) -> Results:
             "`Envoy` is the HTTPProxy as the program makes it, which tries again what no pod has heard "
             "of; `no retry` does not. nginx knows the three pods by address (least_conn) and goes on to "
             "the next one when it cannot connect, as it does by default.",
+            _STRAIGHT,
         ],
         drawn=[
             Drawn(figure="failed", shape=Shape.DISTRIBUTION),
@@ -52,7 +58,7 @@ def killed(run: Run, stage: Stage) -> Results:
             run.say(f"a pod killed, {side}")
             if change is not None:
                 _route(stage, change, by="LEAST_REQUEST", retries=change is as_it_is)
-            with K6("speech.js", target, RATE=20, SECONDS=_SECONDS) as load:
+            with K6("speech.js", target, RATE=20, SECONDS=_SECONDS, NEW_CONNECTIONS=_fresh(target)) as load:
                 time.sleep(5)
                 _kill_one(stage)
                 summary = load.summary()
@@ -76,6 +82,7 @@ def balanced(run: Run, stage: Stage) -> Results:
             f"Three pods that speak one utterance at a time. Open loop; one utterance in seven is {_LONG} "
             "sentences long, the others one. The figures are of the short ones: what they take beyond "
             "their own time they have waited for a long one.",
+            _STRAIGHT,
         ],
         drawn=[Drawn(figure=figure, shape=Shape.BARS) for figure in ("median", "p95", "p99")],
     )
@@ -85,7 +92,13 @@ def balanced(run: Run, stage: Stage) -> Results:
             prepare()
             # Seven and three have no common divisor, or round robin would send all the long ones to one pod.
             summary = k6.run(
-                "speech.js", target, RATE=_RATE, SECONDS=run.times(25, 5), LONG_EVERY=7, LONG=_LONG
+                "speech.js",
+                target,
+                RATE=_RATE,
+                SECONDS=run.times(25, 5),
+                LONG_EVERY=7,
+                LONG=_LONG,
+                NEW_CONNECTIONS=_fresh(target),
             )
             failed, spoken = summary.count("utterances_failed"), summary.count("utterances_spoken")
             if failed * 20 > spoken:
@@ -111,8 +124,12 @@ def _route(stage: Stage, change: Change, *, by: str, retries: bool) -> None:
     eventually(has, PATIENCE, f"Envoy has the route: {by}, retries {retries}")
 
 
+def _fresh(target: Target) -> int:
+    return int(target.side == DIRECT)
+
+
 def _sides(stage: Stage) -> list[tuple[str, Target, Change | None]]:
-    envoy, nginx = stage.ways("queueing")
+    envoy, nginx, straight = stage.ways("queueing")
 
     def never_again(route: dict[str, Any]) -> None:
         del route["retryPolicy"]
@@ -121,11 +138,12 @@ def _sides(stage: Stage) -> list[tuple[str, Target, Change | None]]:
         (ENVOY, envoy, as_it_is),
         (f"{ENVOY}, no retry", envoy, never_again),
         (NGINX, nginx, None),
+        (DIRECT, straight, None),
     ]
 
 
 def _balances(stage: Stage) -> list[tuple[str, str, Target, Callable[[], None]]]:
-    envoy, nginx = stage.ways("queueing")
+    envoy, nginx, straight = stage.ways("queueing")
 
     def in_turn(route: dict[str, Any]) -> None:
         route["loadBalancerPolicy"] = {"strategy": "RoundRobin"}
@@ -137,6 +155,7 @@ def _balances(stage: Stage) -> list[tuple[str, str, Target, Callable[[], None]]]
         ("round robin", ENVOY, envoy, lambda: _route(stage, in_turn, by="ROUND_ROBIN", retries=True)),
         ("least request", NGINX, nginx, lambda: stage.nginx(configuration)),
         ("round robin", NGINX, nginx, lambda: stage.nginx(turns)),
+        ("at random", DIRECT, straight, lambda: None),
     ]
 
 
@@ -162,3 +181,5 @@ def _all_back(stage: Stage) -> None:
         lambda: len(stage.running.all_pods(BENCH, "app=queueing")) == 3, PATIENCE, "the old ones are gone"
     )
     stage.nginx(stage.configuration)
+    for way in stage.ways("queueing"):
+        eventually(partial(answers, way), PATIENCE, f"{way.url} of {way.side} answers")

@@ -8,6 +8,7 @@ const opened = new Counter('held_opened');
 const refused = new Counter('held_refused');
 const dropped = new Counter('held_dropped');
 const pinged = new Trend('ping', true);
+const droppedAt = new Trend('dropped_at'); // Milliseconds since 1970.
 const unanswered = new Counter('pings_unanswered');
 const begun = new Counter('upgrades_begun');
 const upgraded = new Counter('upgrades');
@@ -82,7 +83,10 @@ function hold(end) {
   socket.onclose = () => {
     clearInterval(timer);
     if (!open) refused.add(1);
-    else if (!meant) dropped.add(1);
+    else if (!meant) {
+      dropped.add(1);
+      droppedAt.add(Date.now());
+    }
   };
   socket.onerror = () => {};
 }

@@ -71,8 +71,8 @@ def held(run: Run, stage: Stage) -> Results:
             "upgrades.",
             f"`nginx, {_IMPATIENT}` has worker_shutdown_timeout {_IMPATIENT}, so that old workers end; "
             "ingress-nginx has 240s. Without it they live as long as their longest socket.",
-            "That timeout is a part of Envoy's routes. What Contour's own file sets is a part of its listeners: a "
-            "change of that is another thing, which was not measured; the 200 routes with TLS do change them.",
+            "That timeout is a part of Envoy's routes. What Contour's own file sets is a part of its listeners: "
+            "edge-draining is about that, and about what Envoy closes later than this looks.",
             "Each proxy begins as a new pod. `memory` is what it holds at the end (PSS: what its processes share is "
             "counted once), with the sockets that are open then; `memory before` is what it held before the first one.",
             "`200 routes written`: until the API has 200 HTTPProxies, or nginx its file; `200 routes added`: from "
@@ -97,27 +97,27 @@ def held(run: Run, stage: Stage) -> Results:
                 if isinstance(one, Proxy):
                     summary = _through(run, stage, one, sockets, results)
                 else:
-                    with _k6(one, sockets, _opening(sockets) + _AFTER) as k6:
+                    with holding(one, sockets, opening(sockets) + _AFTER) as k6:
                         summary = k6.summary()
-                _add(results, one.side, sockets, summary)
+                add(results, one.side, f"{sockets}", sockets, summary)
     return results
 
 
 def _through(run: Run, stage: Stage, proxy: Proxy, sockets: int, results: Results) -> Summary:
     """Holds them through a proxy that is changed meanwhile."""
     reloads = run.times(_RELOADS, 2)
-    seconds = _opening(sockets) + int(reloads * _BETWEEN) + proxy.adding + _AFTER
+    seconds = opening(sockets) + int(reloads * _BETWEEN) + proxy.adding + _AFTER
     case = f"{sockets}"
     proxy.prepare()
     eventually(partial(answers, proxy.target), PATIENCE, f"{proxy.side} answers")
     time.sleep(run.times(3))
     results.add(proxy.side, case, "memory before", "MiB", stage.memory(proxy.process))
-    last = replace(proxy.target, host=f"route-{_FURTHER - 1}.bench.localhost")
+    last = last_route(proxy.target)
     try:
         # They are held from k6's start on, which takes it a moment, for so many seconds.
         end = time.monotonic() + seconds
-        with _k6(proxy.target, sockets, seconds) as k6:
-            time.sleep(_opening(sockets))
+        with holding(proxy.target, sockets, seconds) as k6:
+            time.sleep(opening(sockets))
             for number in range(reloads):
                 started = time.monotonic()
                 proxy.reload(number)
@@ -150,7 +150,7 @@ def _through(run: Run, stage: Stage, proxy: Proxy, sockets: int, results: Result
     return summary
 
 
-def _opening(sockets: int) -> int:
+def opening(sockets: int) -> int:
     """Seconds until all of them are open: in which they are opened, and for k6 to get ready."""
     return _opened(sockets) + 2 + sockets // 500
 
@@ -159,7 +159,8 @@ def _opened(sockets: int) -> int:
     return 3 + sockets // 200
 
 
-def _k6(target: Target, sockets: int, seconds: int) -> K6:
+def holding(target: Target, sockets: int, seconds: int) -> K6:
+    """Holds so many, and tries new ones beside them."""
     return K6(
         "sockets.js",
         target,
@@ -171,8 +172,8 @@ def _k6(target: Target, sockets: int, seconds: int) -> K6:
     )
 
 
-def _add(results: Results, side: str, sockets: int, summary: Summary) -> None:
-    case = f"{sockets}"
+def add(results: Results, side: str, case: str, sockets: int, summary: Summary) -> None:
+    """What has become of those that were held, of the pings and of the upgrades."""
     opened, refused = summary.count("held_opened"), summary.count("held_refused")
     if opened + refused != sockets:
         raise RuntimeError(f"k6 opened {opened} sockets and was refused {refused}, of {sockets}")
@@ -195,14 +196,12 @@ def _proxies(stage: Stage) -> list[Proxy]:
             side=ENVOY,
             target=envoy,
             prepare=stage.restart_envoy,
-            reload=lambda number: stage.route("speech", change=_idle(_timeout(number))),
-            add_routes=lambda: stage.apply(_further(stage)),
-            take_back=lambda: _remove(stage),
+            reload=lambda number: change_timeout(stage, number),
+            add_routes=lambda: add_routes(stage),
+            take_back=lambda: take_back(stage),
             process=ENVOY,
             adding=15,
-            arrived=lambda number: (
-                f'"{_timeout(number)}"' in json.dumps(stage.envoy_has("dynamic_route_configs"))
-            ),
+            arrived=partial(has_timeout, stage),
         ),
         _nginx(stage, NGINX, nginx, patient),
         _nginx(stage, f"{NGINX}, {_IMPATIENT}", nginx, replace(patient, shutdown_timeout=_IMPATIENT)),
@@ -237,19 +236,33 @@ def _timeout(number: int) -> str:
     return f"{301 + number}s"
 
 
-def _idle(timeout: str) -> Callable[[dict[str, Any]], None]:
+def change_timeout(stage: Stage, number: int) -> None:
+    """Another idle timeout in the HTTPProxy of what is held."""
+
     def change(route: dict[str, Any]) -> None:
-        route["timeoutPolicy"]["idle"] = timeout
+        route["timeoutPolicy"]["idle"] = _timeout(number)
 
-    return change
+    stage.route("speech", change=change)
 
 
-def _further(stage: Stage) -> list[dict[str, Any]]:
-    return [
+def has_timeout(stage: Stage, number: int) -> bool:
+    """Whether it has reached Envoy."""
+    return f'"{_timeout(number)}"' in json.dumps(stage.envoy_has("dynamic_route_configs"))
+
+
+def add_routes(stage: Stage) -> None:
+    """200 HTTPProxies, all at once."""
+    stage.apply(
         stage.proxy("small", f"route-{number}", labels={"bench": "further"}) for number in range(_FURTHER)
-    ]
+    )
 
 
-def _remove(stage: Stage) -> None:
+def last_route(target: Target) -> Target:
+    """The way to the last of them."""
+    return replace(target, host=f"route-{_FURTHER - 1}.bench.localhost")
+
+
+def take_back(stage: Stage) -> None:
+    """What these have changed."""
     stage.kubectl("delete", "httpproxies", "--namespace", BENCH, "--selector=bench=further", "--wait=true")
     stage.route("speech")

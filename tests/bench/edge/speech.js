@@ -1,4 +1,5 @@
 // Utterances at a fixed rate: one in LONG_EVERY is long, the others are short. `short` is how long the short ones took.
+// With NEW_CONNECTIONS=1 each has a connection of its own, for what gives out connections and not requests.
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { Counter, Trend } from 'k6/metrics';
@@ -14,6 +15,7 @@ const every = Number(__ENV.LONG_EVERY || 0);
 export const options = {
   ...common,
   discardResponseBodies: true,
+  noConnectionReuse: __ENV.NEW_CONNECTIONS === '1',
   scenarios: { open: openLoop(50, 300) },
 };
 

@@ -33,12 +33,13 @@ BENCH: Final = "bench"
 PATIENCE: Final = 120
 
 ENVOY, NGINX, DIRECT = "Envoy", "nginx", "no proxy"
+BARE = "Envoy without Contour"
 
 _BACKENDS: Final = {"small": 8080, "speech": 8091, "queueing": 8091}
 """Ports of their pods."""
 
-_DIRECT: Final = {"small": 18080, "speech": 18091}
-"""Ports of their node."""
+_DIRECT: Final = {"small": 18080, "speech": 18091, "queueing": 31091}
+"""Ports of their node. The last is a Service's, behind which kube-proxy gives each new connection one of three pods."""
 
 DIRECT_HTTP2: Final = 18081
 """Port of the node at which the small backend speaks HTTP/2."""
@@ -89,12 +90,11 @@ class Stage:
         return client.CustomObjectsApi(self.running.api)
 
     def ways(self, backend: str) -> list[Target]:
-        """Through each proxy and, where it can be reached, straight to it."""
+        """Through each proxy, and straight to it."""
         edge, gpu = (str(self.cluster.node_address(node)) for node in ("edge", "gpu"))
         host = f"{backend}.bench.localhost"
         through = [Target(ENVOY, host, edge, 443), Target(NGINX, host, edge, 9443)]
-        straight = [Target(DIRECT, host, gpu, _DIRECT[backend], tls=False)] if backend in _DIRECT else []
-        return [*through, *straight]
+        return [*through, Target(DIRECT, host, gpu, _DIRECT[backend], tls=False)]
 
     def set_up(self) -> None:
         """Puts all of it there; returns when each way answers."""
@@ -110,7 +110,7 @@ class Stage:
                 },
             ]
         )
-        self._apply(_filled("objects.yaml", issuer=self._certificate_issuer()))
+        self.apply_file("objects.yaml", issuer=self._certificate_issuer())
         for name in _BACKENDS:
             self.kubectl("rollout", "status", f"deployment/{name}", "--namespace", BENCH, "--timeout=120s")
         for name in _BACKENDS:
@@ -180,7 +180,7 @@ class Stage:
     def restart_nginx(self, configuration: Nginx | None = None) -> None:
         """A new pod of nginx, which begins with the configuration; its connections and old workers are gone."""
         self.kubectl("delete", "pod", "nginx", "--namespace", BENCH, "--ignore-not-found", "--wait=true")
-        self._apply(_filled("nginx.yaml"))
+        self.apply_file("nginx.yaml")
         eventually(self._nginx_runs, PATIENCE, "nginx's container runs")
         self.nginx(configuration or self.configuration, reload=False)
         self.kubectl("wait", "pod/nginx", "--namespace", BENCH, "--for=condition=Ready", "--timeout=60s")
@@ -196,7 +196,9 @@ class Stage:
     def processes(self, side: str) -> list[psutil.Process]:
         """A proxy's, workers included."""
         if side == ENVOY:
-            return faults.matching(self.cluster, faults.program("envoy"))
+            return faults.matching(self.cluster, faults.program("envoy", "-c", "/config/envoy.json"))
+        if side == BARE:
+            return faults.matching(self.cluster, faults.program("envoy", "-c", "/bare/envoy.json"))
         masters = faults.matching(self.cluster, lambda line: "/conf/nginx.conf" in " ".join(line))
         found = [*masters]
         for master in masters:
@@ -242,6 +244,12 @@ class Stage:
         """Puts objects there, all of them at once."""
         self._apply(yaml.safe_dump_all(objects))
 
+    def apply_file(self, name: str, **values: str) -> None:
+        """The same with a file of this directory, whose holes are filled."""
+        nodes = {"edge_node": EDGE_NODE_SELECTOR, "gpu_node": GPU_NODE_SELECTOR}
+        places = {name: ", ".join(f"{k}: {v}" for k, v in node.items()) for name, node in nodes.items()}
+        self._apply(Template((HERE / name).read_text(encoding="utf-8")).substitute(values, **places))
+
     def _apply(self, text: str) -> None:
         self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", given=text)
 
@@ -255,12 +263,6 @@ class Stage:
     def _nginx_runs(self) -> bool:
         pod = self.running.core.read_namespaced_pod("nginx", BENCH)
         return any(status.state.running for status in pod.status.container_statuses or [])
-
-
-def _filled(file: str, **values: str) -> str:
-    nodes = {"edge_node": EDGE_NODE_SELECTOR, "gpu_node": GPU_NODE_SELECTOR}
-    places = {name: ", ".join(f"{k}: {v}" for k, v in node.items()) for name, node in nodes.items()}
-    return Template((HERE / file).read_text(encoding="utf-8")).substitute(values, **places)
 
 
 def turned(ways: Sequence[T], turn: int) -> list[T]:
