@@ -58,9 +58,10 @@ def configurations(run: Run, stage: Stage) -> Results:
     file, arguments = contour.configuration(stage.running), contour.envoy_arguments(stage.running)
     steps = [*_envoy(stage, file, arguments), *_nginx(stage), *_without_contour(stage)]
     try:
-        for number in range(run.times(4)):
-            # Not by one: then each would come after the same one, and most of them soon after the same beginning.
-            for step in turned(steps, number * len(steps) // run.times(4)):
+        turns = run.times(3)
+        for turn in range(turns):
+            # Not by one: then nearly all would be at the same place of each turn.
+            for step in turned(steps, turn * len(steps) // turns):
                 step.prepare()
                 _measure(run, stage, step, results)
     finally:
