@@ -4,6 +4,7 @@ what their Envoys begin with."""
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -89,13 +90,12 @@ def envoy_arguments(running: Running) -> list[str]:
 
 
 def start_envoy_with(running: Running, arguments: list[str]) -> None:
-    """New Envoys with other arguments, where they are others."""
-    if envoy_arguments(running) == arguments:
-        return
-    changed = {"name": "envoy", "args": arguments}
-    running.apps.patch_namespaced_daemon_set(
-        "envoy", EDGE_NAMESPACE, {"spec": {"template": {"spec": {"containers": [changed]}}}}
-    )
+    """New Envoys, with these arguments."""
+    template = {
+        "metadata": {"annotations": {"bench/started": f"{time.time()}"}},
+        "spec": {"containers": [{"name": "envoy", "args": arguments}]},
+    }
+    running.apps.patch_namespaced_daemon_set("envoy", EDGE_NAMESPACE, {"spec": {"template": template}})
     _rollout(running, EDGE_NAMESPACE, "status", "daemonset/envoy", "--timeout=180s")
 
 

@@ -10,6 +10,7 @@ from tests.bench.edge.nginx import Nginx
 from tests.bench.edge.stage import Stage
 from tests.bench.quantiles import quantile
 from tests.bench.results import Results
+from tests.cluster.deployed import Deployed
 
 
 @pytest.mark.parametrize(
@@ -63,18 +64,22 @@ class Listeners:
     def __init__(self, *names: str) -> None:
         self.names = names
 
-    def envoy_has(self, _: str) -> list[dict[str, Any]]:
+    def envoy_listeners(self) -> list[dict[str, Any]]:
         chains = [
             {
                 "filter_chain_match": {"server_names": [name]},
                 "filters": [
-                    {"typed_config": {"@type": bare.MANAGER, "http_filters": [{"name": f"of {name}"}]}}
+                    {
+                        "typed_config": {
+                            "@type": bare.MANAGER,
+                            "http_filters": [{"name": "compressor"}, {"name": f"of {name}"}],
+                        }
+                    }
                 ],
             }
             for name in self.names
         ]
-        plain: dict[str, Any] = {"active_state": {"listener": {"filter_chains": [{"filters": []}]}}}
-        return [plain, {"active_state": {"listener": {"filter_chains": chains}}}]
+        return [{"filter_chains": [{"filters": []}]}, {"filter_chains": chains}]
 
 
 def test_contours_filters_are_those_of_the_backend_that_is_measured() -> None:
@@ -86,6 +91,13 @@ def test_contours_filters_are_those_of_the_backend_that_is_measured() -> None:
     assert chain["filters"][0]["typed_config"]["http_filters"] == filters
     endpoint = file["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
     assert endpoint["address"]["socket_address"] == {"address": "10.0.0.1", "port_value": 8080}
+
+
+def test_a_listener_that_drains_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, coming = ({"listener": {"name": name}} for name in ("old", "new", "coming"))
+    has = [{"active_state": new, "draining_state": old}, {"warming_state": coming}]
+    monkeypatch.setattr(Stage, "envoy_has", lambda *_: has)
+    assert Stage(cast("Deployed", None)).envoy_listeners() == [{"name": "new"}]
 
 
 def test_filters_of_nothing_are_none() -> None:

@@ -30,6 +30,9 @@ class Bare:
     filters: Sequence[dict[str, Any]] = (_ROUTER,)
     """Of HTTP, with the router as the last."""
 
+    buffer: int = 32 * 2**10
+    """Bytes for each side of a connection; as the program sets it."""
+
     def configuration(self) -> dict[str, Any]:
         """The file: one listener with TLS, one route, one cluster. No log, no admin interface."""
         address, port = self.pod.split(":")
@@ -48,12 +51,18 @@ class Bare:
         return {
             "static_resources": {
                 "listeners": [
-                    {"name": "bare", "address": _address("0.0.0.0", 8443), "filter_chains": [chain]},  # noqa: S104
+                    {
+                        "name": "bare",
+                        "address": _address("0.0.0.0", 8443),  # noqa: S104
+                        "per_connection_buffer_limit_bytes": self.buffer,
+                        "filter_chains": [chain],
+                    }
                 ],
                 "clusters": [
                     {
                         "name": "backend",
                         "type": "STATIC",
+                        "per_connection_buffer_limit_bytes": self.buffer,
                         "load_assignment": {
                             "cluster_name": "backend",
                             "endpoints": [{"lb_endpoints": [backend]}],
@@ -87,15 +96,20 @@ def start(stage: Stage, bare: Bare, workers: int) -> None:
     eventually(lambda: answers(target), PATIENCE, f"{target.url} of {target.side} answers")
 
 
+def stop(stage: Stage) -> None:
+    """Takes it away."""
+    stage.kubectl("delete", "pod/envoy", "configmap/envoy", "--namespace", BENCH, "--ignore-not-found")
+
+
 def contours_filters(stage: Stage) -> list[dict[str, Any]]:
-    """Those of HTTP that Contour gives Envoy for the small backend, with the router."""
-    for listener in stage.envoy_has("dynamic_listeners"):
-        for chain in listener["active_state"]["listener"]["filter_chains"]:
-            if "small.bench.localhost" in chain.get("filter_chain_match", {}).get("server_names", []):
-                configured = (one["typed_config"] for one in chain["filters"])
-                manager = next(one for one in configured if one["@type"] == MANAGER)
-                found: list[dict[str, Any]] = manager["http_filters"]
-                return found
+    """Those of HTTP that Contour gives Envoy for the small backend, with the router and without compression."""
+    for listener in stage.envoy_listeners():
+        for chain in listener["filter_chains"]:
+            if "small.bench.localhost" not in chain.get("filter_chain_match", {}).get("server_names", []):
+                continue
+            for configured in (one["typed_config"] for one in chain["filters"]):
+                if configured["@type"] == MANAGER:
+                    return [one for one in configured["http_filters"] if "compressor" not in json.dumps(one)]
     raise RuntimeError("Envoy has no listener for the small backend")
 
 

@@ -44,11 +44,13 @@ def configurations(run: Run, stage: Stage) -> Results:
         name="edge-configuration",
         title="What configuration costs, 50 connections, HTTP/1.1",
         notes=[
-            "Envoy: Contour's file as the program writes it, with the one change that is named, or two. Each proxy has "
-            "a worker for each of the two cores, where it does not say one.",
-            "Envoy without Contour: the same image in a pod of its own, with a static file: TLS, one route, the router "
-            "and no other filter, no log, buffers of 1 MiB; `Contour's filters` has the HTTP filters of Contour's "
-            "listener.",
+            "Envoy: a new pod, with Contour's file as the program writes it but for what is named. "
+            "Each proxy has a worker for each core, where it does not say one.",
+            "Envoy without Contour: the same image in a pod of its own with a static file: TLS, one route, the router, "
+            "no other filter, no log, the same buffers; `Contour's filters` has those of Contour's listener without "
+            "compression. Beside `no log, no compression` of Envoy it still lacks the guard of memory and connections, "
+            "routes and addresses that change while it runs, names that choose the certificate, circuit breakers, "
+            "health checks and retries, and what Contour has done to paths and headers.",
         ],
         drawn=[
             Drawn(figure="requests per second", shape=Shape.BARS),
@@ -66,8 +68,9 @@ def configurations(run: Run, stage: Stage) -> Results:
                 _measure(run, stage, step, results)
     finally:
         if run.keep_cluster:
-            contour.start_envoy_with(stage.running, arguments)
+            bare.stop(stage)
             contour.configure(stage.running, file)
+            contour.start_envoy_with(stage.running, arguments)
             stage.nginx(stage.configuration)
     return results
 
@@ -92,15 +95,15 @@ def _envoy(stage: Stage, file: dict[str, Any], arguments: list[str]) -> list[Ste
         change, has_reached = _CASES[case]
         configuration = deepcopy(file)
         change(configuration)
-        contour.start_envoy_with(stage.running, [*arguments, *further])
         contour.configure(stage.running, configuration)
+        # A new one each time: what an earlier case has left, such as listeners that drain, is not this one's.
+        contour.start_envoy_with(stage.running, [*arguments, *further])
         eventually(partial(_holds, stage, has_reached), PATIENCE, f"Envoy has the configuration: {case}")
 
     def one_worker() -> None:
         prepare(_AS_IT_IS, "--concurrency 1")
-        options = stage.running.envoy_says("/server_info")["command_line_options"]
-        if options["concurrency"] != 1:
-            raise RuntimeError(f"Envoy has {options['concurrency']} workers, not one")
+        if (workers := _workers(stage)) != 1:
+            raise RuntimeError(f"Envoy has {workers} workers, not one")
 
     return [
         *(Step(envoy, case, partial(prepare, case)) for case in _CASES),
@@ -120,18 +123,24 @@ def _nginx(stage: Stage) -> list[Step]:
 
 
 def _without_contour(stage: Stage) -> list[Step]:
-    way = bare.way(stage)
+    way, workers = bare.way(stage), _workers(stage)
     alone = Bare(pod=stage.configuration.pods["small"][0])
     filtered = replace(alone, filters=bare.contours_filters(stage))
     return [
-        Step(way, "the router alone", partial(bare.start, stage, alone, workers=2)),
-        Step(way, "Contour's filters", partial(bare.start, stage, filtered, workers=2)),
-        Step(way, _ONE_WORKER, partial(bare.start, stage, alone, workers=1)),
+        Step(way, "the router alone", partial(bare.start, stage, alone, workers)),
+        Step(way, "Contour's filters", partial(bare.start, stage, filtered, workers)),
+        Step(way, _ONE_WORKER, partial(bare.start, stage, alone, 1)),
     ]
 
 
+def _workers(stage: Stage) -> int:
+    options = stage.running.envoy_says("/server_info")["command_line_options"]
+    return int(options["concurrency"])
+
+
 def _holds(stage: Stage, has_reached: Callable[[str], bool]) -> bool:
-    return has_reached(json.dumps(stage.envoy_has("dynamic_listeners")))
+    clusters = stage.envoy_has("dynamic_active_clusters")
+    return has_reached(json.dumps([stage.envoy_listeners(), clusters]))
 
 
 def _as_it_is(_: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ _RATE: Final = 8
 
 _STRAIGHT: Final = (
     "`no proxy`: a Service of type NodePort, without TLS, and each utterance on a connection of its own. kube-proxy "
-    "gives each connection to one of the ready pods at random."
+    "gives each connection to one of the ready pods at random, and tries no other. Times include connecting."
 )
 
 

@@ -97,7 +97,8 @@ def held(run: Run, stage: Stage) -> Results:
                 if isinstance(one, Proxy):
                     summary = _through(run, stage, one, sockets, results)
                 else:
-                    with holding(one, sockets, opening(sockets) + _AFTER) as k6:
+                    seconds = opening(sockets) + int(run.times(_RELOADS, 2) * _BETWEEN) + _AFTER
+                    with holding(one, sockets, seconds) as k6:
                         summary = k6.summary()
                 add(results, one.side, f"{sockets}", sockets, summary)
     return results

@@ -227,6 +227,11 @@ class Stage:
         found: list[dict[str, Any]] = self.running.envoy_says(f"/config_dump?resource={resource}")["configs"]
         return found
 
+    def envoy_listeners(self) -> list[dict[str, Any]]:
+        """Those that take connections: without the ones that are on their way in or out."""
+        states = (one.get("active_state") for one in self.envoy_has("dynamic_listeners"))
+        return [state["listener"] for state in states if state]
+
     def envoy_balances(self, name: str, *, by: str, retries: bool) -> bool:
         """Whether Envoy has the route of that name with that policy of balancing, and with retries or without."""
         routes = [
