@@ -26,15 +26,15 @@ _DRAIN: Final = 30
 _AFTER: Final = 20
 """Seconds for which all is held beyond that."""
 
-_CHANGING: Final = 90
-"""Seconds that a change may take to reach Envoy."""
-
 
 @dataclass(frozen=True)
 class Change:
     """What is changed under the sockets."""
 
     case: str
+    seconds: int
+    """That it may take to reach Envoy."""
+
     make: Callable[[], None]
     has_reached: Callable[[], bool]
     take_back: Callable[[], None]
@@ -56,19 +56,19 @@ def drained(run: Run, stage: Stage) -> Results:
     envoy, *_ = stage.ways("speech")
     arguments = contour.envoy_arguments(stage.running)
     held = run.times(_SOCKETS, 50)
-    seconds = sockets.opening(held) + _CHANGING + _DRAIN + _AFTER
     try:
         for number in range(run.times(2)):
             for change in turned(_changes(stage), number):
                 run.say(f"{held} WebSockets, {change.case}, run {number + 1}")
                 contour.start_envoy_with(stage.running, [*arguments, f"--drain-time-s {_DRAIN}"])
                 eventually(partial(answers, envoy), PATIENCE, f"{envoy.side} answers")
+                seconds = sockets.opening(held) + change.seconds + _DRAIN + _AFTER
                 try:
                     end = time.monotonic() + seconds
                     with sockets.holding(envoy, held, seconds) as k6:
                         time.sleep(sockets.opening(held))
                         change.make()
-                        eventually(change.has_reached, _CHANGING, f"Envoy has the change: {change.case}")
+                        eventually(change.has_reached, change.seconds, f"Envoy has the change: {change.case}")
                         taken = _taken(stage)
                         if k6.ended or end - time.monotonic() < _DRAIN + _AFTER:
                             raise RuntimeError(f"{change.case}: k6 does not hold for long enough after it")
@@ -100,18 +100,22 @@ def _changes(stage: Stage) -> list[Change]:
     return [
         Change(
             "a route's timeout",
+            10,
             partial(sockets.change_timeout, stage, 0),
             partial(sockets.has_timeout, stage, 0),
             partial(sockets.take_back, stage),
         ),
         Change(
             "200 routes added",
+            20,
             partial(sockets.add_routes, stage),
             partial(answers, sockets.last_route(envoy)),
             partial(sockets.take_back, stage),
         ),
         Change(
             "Contour's file",
+            # Two Contours begin anew, one after the other.
+            90,
             partial(contour.configure, stage.running, changed),
             partial(has_short_access_log, stage),
             partial(contour.configure, stage.running, file),
