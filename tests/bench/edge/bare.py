@@ -92,6 +92,8 @@ def start(stage: Stage, bare: Bare, workers: int) -> None:
         ]
     )
     stage.apply_file("envoy.yaml", image=contour.envoy_image(stage.running), workers=f"{workers}")
+    # Not only an answer: that may be of the last one, which is on its way out.
+    stage.kubectl("wait", "pod/envoy", "--namespace", BENCH, "--for=condition=Ready", "--timeout=60s")
     target = way(stage)
     eventually(lambda: answers(target), PATIENCE, f"{target.url} of {target.side} answers")
 

@@ -277,7 +277,7 @@ def turned(ways: Sequence[T], turn: int) -> list[T]:
 
 
 def answers(target: Target) -> bool:
-    """Whether its backend answers under its name."""
+    """True once its backend answers under its name; httpx.HTTPError before."""
     scheme = "https" if target.tls else "http"
     # What is measured is the way, not the trust.
     with httpx.Client(verify=False, trust_env=False, timeout=5) as session:  # noqa: S501
@@ -286,4 +286,5 @@ def answers(target: Target) -> bool:
             headers={"Host": f"{target.host}:{target.port}"},
             extensions={"sni_hostname": target.host},
         )
-    return answer.status_code == 200
+    answer.raise_for_status()
+    return True
