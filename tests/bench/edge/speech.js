@@ -1,4 +1,5 @@
-// Utterances at a fixed rate: one in LONG_EVERY is long, the others are short. `short` is how long the short ones took.
+// Utterances at a fixed rate: one in LONG_EVERY is long, by chance, the others are short. `short` is how long the short ones
+// took. Which are long is decided by SEED and their number: the same ones on each way, and in no step with the pods' turns.
 // With NEW_CONNECTIONS=1 each has a connection of its own, for what gives out connections and not requests.
 import http from 'k6/http';
 import exec from 'k6/execution';
@@ -20,8 +21,17 @@ export const options = {
   scenarios: { open: openLoop(50, 300) },
 };
 
+// A number from 0 up to 1, of two whole ones: MurmurHash3's last step,
+// https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp
+function chance(seed, number) {
+  let bits = (seed * 0x9e3779b1 + number) | 0;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32;
+}
+
 export default function () {
-  const long = every > 0 && exec.scenario.iterationInTest % every === 0;
+  const long = every > 0 && chance(Number(__ENV.SEED), exec.scenario.iterationInTest) < 1 / every;
   const body = JSON.stringify({ input: long ? SENTENCE.repeat(Number(__ENV.LONG)) : SENTENCE });
   const answer = http.post(`${__ENV.URL}/v1/audio/speech`, body, { headers: { 'Content-Type': 'application/json' } });
   if (answer.status !== 200) {
