@@ -20,6 +20,9 @@ _ROUTER: Final[dict[str, Any]] = {
 }
 
 
+_INSPECTOR: Final = {"@type": f"{_TYPES}.filters.listener.tls_inspector.v3.TlsInspector"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bare:
     """What decides about the file."""
@@ -55,6 +58,8 @@ class Bare:
                         "name": "bare",
                         "address": _address("0.0.0.0", 8443),  # noqa: S104
                         "per_connection_buffer_limit_bytes": self.buffer,
+                        # Contour's filters compare the name in TLS with the one in the request.
+                        "listener_filters": [{"name": "tls_inspector", "typed_config": _INSPECTOR}],
                         "filter_chains": [chain],
                     }
                 ],

@@ -49,7 +49,7 @@ def configurations(run: Run, stage: Stage) -> Results:
             "Envoy without Contour: the same image in a pod of its own with a static file: TLS, one route, the router, "
             "no other filter, no log, the same buffers; `Contour's filters` has those of Contour's listener without "
             "compression. Beside `no log, no compression` of Envoy it still lacks the guard of memory and connections, "
-            "routes and addresses that change while it runs, names that choose the certificate, circuit breakers, "
+            "routes and addresses that change while it runs, a choice of certificates, circuit breakers, "
             "health checks and retries, and what Contour has done to paths and headers.",
         ],
         drawn=[
@@ -64,6 +64,7 @@ def configurations(run: Run, stage: Stage) -> Results:
         for turn in range(turns):
             # Not by one: then nearly all would be at the same place of each turn.
             for step in turned(steps, turn * len(steps) // turns):
+                run.say(f"configuration: {step.way.side}, {step.case}")
                 step.prepare()
                 _measure(run, stage, step, results)
     finally:
@@ -77,7 +78,6 @@ def configurations(run: Run, stage: Stage) -> Results:
 
 def _measure(run: Run, stage: Stage, step: Step, results: Results) -> None:
     side, case = step.way.side, step.case
-    run.say(f"configuration: {side}, {case}")
     # What a new configuration costs once is not what is measured.
     time.sleep(run.times(3))
     seconds = run.times(5, 1)
