@@ -58,7 +58,7 @@ def configurations(run: Run, stage: Stage) -> Results:
         ],
     )
     file, arguments = contour.configuration(stage.running), contour.envoy_arguments(stage.running)
-    steps = [*_without_contour(stage), *_envoy(stage, file, arguments), *_nginx(stage)]
+    steps = [*_envoy(stage, file, arguments), *_nginx(stage), *_without_contour(stage)]
     try:
         turns = run.times(3)
         for turn in range(turns):
