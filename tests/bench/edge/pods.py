@@ -27,7 +27,7 @@ _SECONDS: Final = 12
 
 _CASE: Final = "of 240 utterances"
 
-_RATE: Final = 16
+_RATE: Final = 8
 """Utterances a second in the comparison of balancing."""
 
 _STRAIGHT: Final = (
