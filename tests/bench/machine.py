@@ -36,9 +36,10 @@ def kubernetes_version(running: Running) -> str:
 
 def envoy_version(running: Running) -> str:
     """As the program says itself: its image's tag is what the manifest names."""
-    is_envoy = faults.program("envoy")
     envoys = eventually(
-        lambda: faults.matching(running.cluster, is_envoy), 60, "an Envoy runs that says which version it is"
+        lambda: faults.matching(running.cluster, faults.CONTOURS_ENVOY),
+        60,
+        "an Envoy runs that says which version it is",
     )
     return version_in(printed(f"/proc/{envoys[0].pid}/exe", "--version"))
 

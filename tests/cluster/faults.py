@@ -43,6 +43,10 @@ def program(name: str, *arguments: str) -> Callable[[list[str]], bool]:
     return is_wanted
 
 
+CONTOURS_ENVOY = program("envoy", "-c", "/config/envoy.json")
+"""The Envoy of the edge, and no other that runs beside it."""
+
+
 def kill(cluster: Cluster, is_wanted: Callable[[list[str]], bool]) -> int:
     """`kill -9` of each match; returns when all of them are dead, with their number."""
     found = matching(cluster, is_wanted)

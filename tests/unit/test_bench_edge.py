@@ -86,7 +86,7 @@ def test_contours_filters_are_those_of_the_backend_that_is_measured() -> None:
     listeners = cast("Stage", Listeners("speech.bench.localhost", "small.bench.localhost"))
     filters = bare.contours_filters(listeners)
     assert filters == [{"name": "of small.bench.localhost"}]
-    file = Bare(pod="10.0.0.1:8080", filters=filters).configuration()["static_resources"]
+    file = Bare(pod="10.0.0.1:8080", buffer=32768, filters=filters).configuration()["static_resources"]
     (chain,) = file["listeners"][0]["filter_chains"]
     assert chain["filters"][0]["typed_config"]["http_filters"] == filters
     endpoint = file["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]

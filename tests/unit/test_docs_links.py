@@ -9,22 +9,25 @@ PAGES = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *sorted((CHECKOUT / 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_what_a_page_links_to_is_there(page: Path) -> None:
-    text = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
-    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
-    files = [target for target in targets if target and not re.match(r"[a-z]+:", target)]
-    assert not [target for target in files if not (page.parent / target).exists()]
+    files = [target.partition("#")[0] for target in _links(page)]
+    assert not [file for file in files if file and not (page.parent / file).exists()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_the_heading_that_a_page_links_to_is_there(page: Path) -> None:
-    text = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
     missing = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in _links(page):
         file, _, heading = target.partition("#")
         linked = page.parent / file if file else page
-        if heading and linked.suffix == ".md" and not re.match(r"[a-z]+:", target):
+        if heading and linked.suffix == ".md":
             missing += [] if heading in _anchors(linked) else [target]
     assert not missing
+
+
+def _links(page: Path) -> list[str]:
+    """What a page links to in this repository."""
+    text = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
+    return [one for one in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"[a-z]+:", one)]
 
 
 def _anchors(page: Path) -> set[str]:

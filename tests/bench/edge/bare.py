@@ -18,8 +18,6 @@ _ROUTER: Final[dict[str, Any]] = {
     "name": "router",
     "typed_config": {"@type": f"{_TYPES}.filters.http.router.v3.Router"},
 }
-
-
 _INSPECTOR: Final = {"@type": f"{_TYPES}.filters.listener.tls_inspector.v3.TlsInspector"}
 
 
@@ -30,11 +28,11 @@ class Bare:
     pod: str
     """`address:port` of the only backend."""
 
+    buffer: int
+    """Bytes for each side of a connection."""
+
     filters: Sequence[dict[str, Any]] = (_ROUTER,)
     """Of HTTP, with the router as the last."""
-
-    buffer: int = 32 * 2**10
-    """Bytes for each side of a connection; as the program sets it."""
 
     def configuration(self) -> dict[str, Any]:
         """The file: one listener with TLS, one route, one cluster. No log, no admin interface."""

@@ -58,7 +58,7 @@ def configurations(run: Run, stage: Stage) -> Results:
         ],
     )
     file, arguments = contour.configuration(stage.running), contour.envoy_arguments(stage.running)
-    steps = [*_envoy(stage, file, arguments), *_nginx(stage), *_without_contour(stage)]
+    steps = [*_envoy(stage, file, arguments), *_nginx(stage), *_without_contour(stage, file)]
     try:
         turns = run.times(3)
         for turn in range(turns):
@@ -122,9 +122,11 @@ def _nginx(stage: Stage) -> list[Step]:
     return [Step(nginx, case, partial(stage.nginx, configuration)) for case, configuration in cases.items()]
 
 
-def _without_contour(stage: Stage) -> list[Step]:
+def _without_contour(stage: Stage, file: dict[str, Any]) -> list[Step]:
     way, workers = bare.way(stage), _workers(stage)
-    alone = Bare(pod=stage.configuration.pods["small"][0])
+    # The program sets the listeners' and the clusters' alike.
+    buffer = file["listener"]["per-connection-buffer-limit-bytes"]
+    alone = Bare(pod=stage.configuration.pods["small"][0], buffer=buffer)
     filtered = replace(alone, filters=bare.contours_filters(stage))
     return [
         Step(way, "the router alone", partial(bare.start, stage, alone, workers)),
@@ -165,7 +167,11 @@ def short_access_log(configuration: dict[str, Any]) -> None:
 
 def has_short_access_log(stage: Stage) -> bool:
     """Whether that has reached Envoy."""
-    return _holds(stage, lambda held: _LOG in held and _LONG_LOG not in held)
+    return _holds(stage, _logs_six_fields)
+
+
+def _logs_six_fields(held: str) -> bool:
+    return _LOG in held and _LONG_LOG not in held
 
 
 def _no_compression(configuration: dict[str, Any]) -> None:
@@ -188,7 +194,7 @@ _CASES: Final[dict[str, tuple[Callable[[dict[str, Any]], None], Callable[[str], 
         lambda held: _LOG in held and _LONG_LOG in held and _GZIP in held and _BUFFERS in held,
     ),
     "no access log": (_no_access_log, lambda held: _LOG not in held),
-    "six fields in the access log": (short_access_log, lambda held: _LOG in held and _LONG_LOG not in held),
+    "six fields in the access log": (short_access_log, _logs_six_fields),
     "no compression": (_no_compression, lambda held: _GZIP not in held and _LONG_LOG in held),
     "buffers of 1 MiB": (_envoys_own_buffers, lambda held: _BUFFERS not in held),
     "no log, no compression": (_neither, lambda held: _LOG not in held and _GZIP not in held),

@@ -87,8 +87,8 @@ def drained(run: Run, stage: Stage) -> Results:
 
 def _taken(stage: Stage) -> float:
     """When Envoy has taken the listener that it has."""
-    found = [one["active_state"] for one in stage.envoy_has("dynamic_listeners") if "active_state" in one]
-    taken = next(one["last_updated"] for one in found if one["listener"]["name"] == "ingress_https")
+    states = stage.envoy_listens()
+    taken = next(one["last_updated"] for one in states if one["listener"]["name"] == "ingress_https")
     return datetime.fromisoformat(taken).timestamp()
 
 

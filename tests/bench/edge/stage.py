@@ -196,7 +196,7 @@ class Stage:
     def processes(self, side: str) -> list[psutil.Process]:
         """A proxy's, workers included."""
         if side == ENVOY:
-            return faults.matching(self.cluster, faults.program("envoy", "-c", "/config/envoy.json"))
+            return faults.matching(self.cluster, faults.CONTOURS_ENVOY)
         if side == BARE:
             return faults.matching(self.cluster, faults.program("envoy", "-c", "/bare/envoy.json"))
         masters = faults.matching(self.cluster, lambda line: "/conf/nginx.conf" in " ".join(line))
@@ -227,10 +227,13 @@ class Stage:
         found: list[dict[str, Any]] = self.running.envoy_says(f"/config_dump?resource={resource}")["configs"]
         return found
 
+    def envoy_listens(self) -> list[dict[str, Any]]:
+        """Each `listener` that takes connections, with when it was `last_updated`; none that comes or goes."""
+        return [one["active_state"] for one in self.envoy_has("dynamic_listeners") if "active_state" in one]
+
     def envoy_listeners(self) -> list[dict[str, Any]]:
-        """Those that take connections: without the ones that are on their way in or out."""
-        states = (one.get("active_state") for one in self.envoy_has("dynamic_listeners"))
-        return [state["listener"] for state in states if state]
+        """Those listeners alone."""
+        return [state["listener"] for state in self.envoy_listens()]
 
     def envoy_balances(self, name: str, *, by: str, retries: bool) -> bool:
         """Whether Envoy has the route of that name with that policy of balancing, and with retries or without."""

@@ -73,7 +73,7 @@ def measure(run: Run, door: Door, cluster: Cluster) -> Results:
 def _sides(door: Door, cluster: Cluster) -> dict[str, tuple[list[str], Where]]:
     """Each side's prefix of the command, and where it talks to."""
     pod = Running(cluster).speech_pod()
-    (envoy,) = faults.matching(cluster, faults.program("envoy", "-c", "/config/envoy.json"))
+    (envoy,) = faults.matching(cluster, faults.CONTOURS_ENVOY)
     port = pod.spec.containers[0].ports[0].container_port
     return {
         EDGE: ([], Where(address=door.address, port=door.port, ca=door.ca)),
