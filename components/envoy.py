@@ -22,7 +22,7 @@ request. Further ones are closed at once. Idle connections and handshakes take m
 refuses requests only."""
 
 _ENVOY_RESOURCES = {
-    # 500 WebSockets and 200 routes take 272 MiB, three hundred services without clients 532.
+    # 500 WebSockets and 200 routes take 273 MiB, three hundred services without clients 532.
     "requests": {"cpu": "200m", "memory": "512Mi"},
     "limits": {"memory": f"{_ENVOY_MEMORY_MIB}Mi"},
 }

@@ -76,6 +76,9 @@ class Results(BaseModel):
     notes: list[str] = Field(default_factory=list)
     """What a reader of the figures has to know: how a load was made, what was left out."""
 
+    alternatives: bool = True
+    """Whether the sides do the same thing in different ways, so that the ratio of two says something."""
+
     complete: bool = Field(default=True, exclude=True)
     """Whether there is no more to come. What is not is kept beside the whole one of an earlier run."""
 

@@ -19,12 +19,12 @@ def tables(results: Results) -> list[Table]:
 
 
 def _table(results: Results, figure: str) -> Table:
-    """A row a case, a column a side, and the ratio of each further side to the first where there are few."""
+    """A row a case, a column a side; with few alternatives the ratio of each further one to the first."""
     series = results.of(figure)
     sides = list(dict.fromkeys(item.side for item in series))
     shown = Table(title=f"{results.title}: {figure} ({series[0].unit})", title_justify="left")
     shown.add_column("case")
-    ratios = len(sides) <= MOST_WITH_RATIOS
+    ratios = results.alternatives and len(sides) <= MOST_WITH_RATIOS
     for index, side in enumerate(sides):
         shown.add_column(side, justify="right")
         if index and ratios:

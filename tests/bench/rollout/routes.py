@@ -99,6 +99,7 @@ def measure(run: Run, door: Door, running: Running, part: Part) -> Results:
     results = Results(
         name=part.name,
         title=part.title,
+        alternatives=False,
         drawn=[
             Drawn(figure=SERVED, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),
             Drawn(figure=contour.WORK, shape=Shape.LINES, x="HTTPProxies", logarithmic=True),

@@ -22,6 +22,7 @@ def measure(run: Run, place: Place) -> Iterator[Results]:
         name=NAME,
         title="Argo CD with an Application for each service",
         versions=place.versions,
+        alternatives=False,
         complete=False,
         notes=[
             f"On the cluster with {place.fleet.size * REPLICAS:,} speech pods; one repository, a directory of three "

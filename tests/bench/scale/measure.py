@@ -59,6 +59,7 @@ def _scale(run: Run, place: Place) -> Iterator[Results]:
         name=NAME,
         title="Simulated nodes and services on one cluster",
         versions=place.versions,
+        alternatives=False,
         complete=False,
         notes=[
             "A service is a Deployment of 5 pods, a Service, a Secret with a certificate and an HTTPProxy; as many "
