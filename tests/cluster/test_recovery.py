@@ -94,12 +94,17 @@ def test_kubelet(running: Running, any_door: Door, measured: Measured) -> None:
         assert frames(voice.say(SENTENCE).content), "what runs goes on without it"
         eventually(lambda: running.nodes_alive(moment), PATIENCE, "both are back and say so")
         measured.record("kill -9 of both kubelets, until the nodes report", time.monotonic() - started)
+    # It asks a pod's probe anew before it calls the pod ready, and for that moment Envoy has nobody to send to.
+    eventually(lambda: speaks(any_door), PATIENCE, "what runs is served from when kubelet is back")
+    measured.record("kill -9 of both kubelets, until it speaks", time.monotonic() - started)
     # What it starts after the pods that it found is proof that it has judged those.
     with strangers(running):
         measured.record("kill -9 of both kubelets, until each runs a new pod", time.monotonic() - started)
-    # It asks a pod's probe anew before it calls the pod ready, and for that moment Envoy has nobody to send to.
-    eventually(lambda: speaks(any_door), PATIENCE, "what runs is served from when kubelet is back")
     assert restarts([running.speech_pod()]) == restarts([pod]), "a model would load again for nothing"
+    # It does a kubelet's work again, GPUs included: a pod that goes is replaced.
+    _replaced(running)
+    measured.record("kill -9 of both kubelets, until a new speech pod is ready", time.monotonic() - started)
+    eventually(lambda: speaks(any_door), PATIENCE, "the new pod is served from")
 
 
 def _until_it_speaks(door: Door, is_back: Callable[[], bool]) -> float:
