@@ -11,9 +11,9 @@ A page says where one is, and what is in it:
 A line is `figure: cases | sides`; cases and sides, with semicolons between them, may be left out where all are wanted;
 they come in the order in which they are named.
 
-`by side` has a column for each side, a row for each case, and the second side's ratio to the first; `by side without
-ratios` leaves that out. `by case` has a row for each side. `by figure` has a column for each side's figure and a row
-for each case; `by figure with sides below` a column for each figure and a row for each side of each case.
+`by side` has a column for each side, a row for each case, and of alternatives the second side's ratio to the first; `by
+side without ratios` leaves that out. `by case` has a row for each side. `by figure` has a column for each side's figure
+and a row for each case; `by figure with sides below` a column for each figure and a row for each side of each case.
 """
 
 from __future__ import annotations
@@ -57,10 +57,9 @@ def filled(page: str, results: Sequence[Results]) -> str:
     def table(found: re.Match[str]) -> str:
         if found["name"] not in named:
             raise ValueError(f"no results are kept of {found['name']}")
-        wanted = [
-            series for line in found["lines"].splitlines() for series in _series(named[found["name"]], line)
-        ]
-        rows = _rows(wanted, found["columns"])
+        result = named[found["name"]]
+        wanted = [series for line in found["lines"].splitlines() for series in _series(result, line)]
+        rows = _rows(wanted, found["columns"], alternatives=result.alternatives)
         head, *body = (f"| {' | '.join(row)} |\n" for row in rows)
         return f"{found['begin']}{head}| --- |{' ---: |' * (len(rows[0]) - 1)}\n{''.join(body)}{found['end']}"
 
@@ -83,7 +82,7 @@ def _series(results: Results, line: str) -> list[Series]:
     return found
 
 
-def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
+def _rows(wanted: Sequence[Series], columns: str, *, alternatives: bool) -> list[list[str]]:
     figures, sides = ({figure(one) for one in wanted}, {one.side for one in wanted})
     labels: dict[str, tuple[Callable[[Series], str], Callable[[Series], str]]] = {
         "side": (_side, lambda one: _joined(one.case, figure(one) if len(figures) > 1 else "")),
@@ -91,7 +90,7 @@ def _rows(wanted: Sequence[Series], columns: str) -> list[list[str]]:
         "figure": (lambda one: _joined(one.side if len(sides) > 1 else "", figure(one)), _case),
         "figure with sides below": (figure, lambda one: _joined(one.case, one.side)),
     }
-    compared = columns == "side"
+    compared = alternatives and columns == "side"
     columns = columns.removesuffix(" without ratios")
     column, row = labels[columns]
     across, down = (list(dict.fromkeys(map(label, wanted))) for label in (column, row))

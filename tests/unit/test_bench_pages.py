@@ -71,6 +71,11 @@ def test_ratios_are_left_out_where_they_would_mislead(results: list[Results]) ->
     ]
 
 
+def test_sides_that_are_no_alternatives_have_no_ratio(results: list[Results]) -> None:
+    results[0].alternatives = False
+    assert rows(filled(page("by side\np95"), results))[0] == "| p95, ms | Envoy | nginx |"
+
+
 def test_a_row_for_each_side_of_each_case(results: list[Results]) -> None:
     assert rows(filled(page("by figure with sides below\np95\nfailed"), results)) == [
         "|  | p95, ms | failed, requests |",
